@@ -1,0 +1,26 @@
+# The one list of tasks, the same by hand and in CI. `make repro` and `make test` install what they need.
+PYTHON ?= python3
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+
+.PHONY: repro test check format
+
+repro: .venv/installed
+	dvc repro
+
+test: check
+	python -m pytest
+
+check: .venv/installed
+	ruff format --check .
+	ruff check .
+
+format: .venv/installed
+	ruff format .
+	ruff check --fix .
+
+.venv/installed: requirements.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or newer is needed; name one: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	$(PYTHON) -m venv .venv
+	python -m pip install --quiet --disable-pip-version-check --requirement requirements.txt
+	@touch $@

@@ -1,0 +1,80 @@
+"""Camera-shake simulator: a sharp photograph averaged, in linear light, along a random smooth camera path."""
+
+import io
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from PIL import Image
+from scipy.ndimage import gaussian_filter1d
+from torch.nn import functional as F
+
+from dbgan.data.frames import to_float, to_uint8
+
+
+@dataclass(frozen=True)
+class ShakeParams:
+    """One camera: how it shakes, focuses, responds to light and stores its pictures."""
+
+    length_px: tuple[float, float]  # extent of the path over the exposure, drawn evenly between the two, pixels
+    rotation_deg: float  # standard deviation of the roll over the exposure, degrees
+    defocus_px: tuple[float, float]  # radius of the out-of-focus disc, drawn evenly, pixels; 0 is in focus
+    response_gamma: float  # stored value = light ** (1 / gamma); light is averaged, not stored values
+    noise: float  # standard deviation of the sensor noise at full light, as a share of it (shot and read)
+    jpeg_quality: int | None  # the picture is stored as JPEG of this quality; null: as it is
+
+
+def camera_path(p: ShakeParams, points: int, rng: np.random.Generator) -> np.ndarray:
+    """A random smooth path of the camera: (points, 3) of dx, dy in pixels and roll in radians, centred on 0.
+
+    An accelerated random walk, smoothed, as a hand moves; its mean is 0 so that the blurred photograph stays
+    registered with the sharp one.
+    """
+    walk = np.cumsum(np.cumsum(rng.standard_normal((points, 3)), axis=0) + 2 * rng.standard_normal(3), axis=0)
+    path = gaussian_filter1d(walk, points / 16, axis=0, mode="nearest")
+    path -= path.mean(axis=0)
+    extent = max(np.linalg.norm(path[:, :2].max(0) - path[:, :2].min(0)), 1e-9)
+    path[:, :2] *= rng.uniform(*p.length_px) / extent
+    path[:, 2] *= np.deg2rad(p.rotation_deg) * rng.standard_normal() / max(path[:, 2].std(), 1e-9)
+    return path
+
+
+def blur(sharp: np.ndarray, p: ShakeParams, rng: np.random.Generator) -> np.ndarray:
+    """A photograph as the camera `p` would have blurred it. sharp: (H, W, 3) uint8; so is the result."""
+    light = to_float(sharp)[None] ** p.response_gamma
+    path = camera_path(p, points=32, rng=rng)
+    averaged = torch.zeros_like(light)
+    for dx, dy, roll in path:
+        averaged += _moved(light, dx, dy, roll) / len(path)
+    averaged = _defocused(averaged, rng.uniform(*p.defocus_px))
+    # Shot noise grows with the root of the light; a hundredth of its variance is read noise, in the dark too.
+    deviation = p.noise * torch.sqrt(0.99 * averaged.clamp(0, 1) + 0.01)
+    noisy = averaged + deviation * torch.from_numpy(rng.standard_normal(averaged.shape, dtype=np.float32))
+    stored = to_uint8(noisy.clamp(0, 1) ** (1 / p.response_gamma))[0]
+    return stored if p.jpeg_quality is None else _through_jpeg(stored, p.jpeg_quality)
+
+
+def _moved(light: torch.Tensor, dx: float, dy: float, roll: float) -> torch.Tensor:
+    """The scene seen by a camera moved by (dx, dy) pixels and rolled about its centre; mirrored at the border."""
+    _, _, height, width = light.shape
+    cos, sin = float(np.cos(roll)), float(np.sin(roll))
+    affine = [[cos, -sin * height / width, 2 * dx / width], [sin * width / height, cos, 2 * dy / height]]
+    grid = F.affine_grid(torch.tensor([affine], dtype=light.dtype), light.shape, align_corners=False)
+    return F.grid_sample(light, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
+
+
+def _defocused(light: torch.Tensor, radius: float) -> torch.Tensor:
+    """Convolution with a disc of `radius` pixels, its rim anti-aliased; radius 0 changes nothing."""
+    if radius < 0.5:
+        return light
+    reach = int(np.ceil(radius))
+    y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1]
+    disc = np.clip(radius + 0.5 - np.hypot(x, y), 0, 1)
+    kernel = torch.from_numpy(disc / disc.sum()).to(light.dtype).expand(3, 1, -1, -1)
+    return F.conv2d(F.pad(light, [reach] * 4, mode="reflect"), kernel, groups=3)
+
+
+def _through_jpeg(image: np.ndarray, quality: int) -> np.ndarray:
+    memory = io.BytesIO()
+    Image.fromarray(image).save(memory, "JPEG", quality=quality)
+    return np.asarray(Image.open(memory))

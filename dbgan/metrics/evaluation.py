@@ -1,0 +1,85 @@
+"""The three measurements of the evaluation: restored test photographs, real blurred ones, and BGAN's blurs.
+
+Photographs are (H, W, 3) uint8; a network is a function from such a photograph to one of the same size.
+`show(number, images)` is given photographs worth a picture side by side.
+"""
+
+from collections.abc import Callable, Iterable
+
+import numpy as np
+
+from dbgan.metrics import image, realism
+
+Photo = np.ndarray
+Network = Callable[[Photo], Photo]
+Show = Callable[[int, list[Photo]], None]
+
+
+def restored_pairs(
+    pairs: Iterable[tuple[str, Photo, Photo]], pretrained: Network, final: Network, show: Show
+) -> tuple[list[dict], dict]:
+    """Each test photograph (name, blurred, sharp) restored by both networks: a row of figures each, and their means.
+
+    PSNR and both SSIMs of the blurred, the pre-trained and the fine-tuned result; CIEDE2000 and the mean colour
+    shift of the fine-tuned one, each channel in 8-bit levels.
+    """
+    rows = []
+    for number, (name, blurred, sharp) in enumerate(pairs):
+        result = final(blurred)
+        row: dict = {"frame": name}
+        row |= image.scores(blurred, sharp, "_blurred")
+        row |= image.scores(pretrained(blurred), sharp, "_pretrained")
+        row |= image.scores(result, sharp)
+        row |= {"delta_e_blurred": image.delta_e(blurred, sharp), "delta_e": image.delta_e(result, sharp)}
+        shift = image.color_shift(result, sharp)
+        row |= {f"color_shift_{channel}": float(v) for channel, v in zip("rgb", shift, strict=True)}
+        rows.append(row)
+        show(number, [blurred, result, sharp])
+    means = {key: float(np.mean([row[key] for row in rows])) for key in rows[0] if key != "frame"}
+    means["color_shift"] = [means.pop(f"color_shift_{channel}") for channel in "rgb"]
+    return rows, means
+
+
+def restored_real(photos: Iterable[Photo], final: Network, show: Show) -> dict:
+    """Mean `blur_effect` of real blurred photographs, which have no sharp partner, before and after; None without
+    any."""
+    before, after = [], []
+    for number, photo in enumerate(photos):
+        result = final(photo)
+        before += [*realism.blur_effects([photo])]
+        after += [*realism.blur_effects([result])]
+        show(number, [photo, result])
+    return {
+        "blur_effect_real_before": float(np.mean(before)) if before else None,
+        "blur_effect_real_after": float(np.mean(after)) if after else None,
+    }
+
+
+def blurs_of_bgan(
+    sharp: list[Photo], blurs: list[list[Photo]], paired: list[Photo], real: list[Photo]
+) -> dict[str, float | list[float] | None]:
+    """What BGAN makes of sharp crops, compared with real blur.
+
+    sharp: crops of one size; blurs: for each noise map BGAN's blurs of all of them; paired: crops of the paired
+    set's blurred photographs; real: crops of real blurred photographs, perhaps none.
+    bgan_realism: distance BGAN to real over distance sharp to real (0: alike, 1: BGAN did nothing), and
+    paired_realism the same of the paired set's blur; both None without real photographs. bgan_diversity: mean
+    absolute difference of two noise maps' blurs of one crop; bgan_color_shift: mean change of each channel; both
+    in 8-bit levels.
+    """
+    made = np.stack([np.stack(blur) for blur in blurs]).astype(np.float64)  # (noise maps, crops, H, W, 3)
+    effects = {
+        "sharp": realism.blur_effects(sharp),
+        "paired": realism.blur_effects(paired),
+        "bgan": realism.blur_effects(crop for blur in blurs for crop in blur),
+        "real": realism.blur_effects(real),
+    }
+    found: dict = {f"blur_effect_{name}": float(e.mean()) if len(e) else None for name, e in effects.items()}
+    comparable = all(len(e) for e in effects.values())
+    for name in ("bgan", "paired"):
+        found[f"{name}_realism"] = (
+            realism.closeness(effects[name], effects["sharp"], effects["real"]) if comparable else None
+        )
+    found["bgan_diversity"] = float(np.abs(np.diff(made, axis=0)).mean())
+    found["bgan_color_shift"] = [float(v) for v in (made - np.stack(sharp)).mean(axis=(0, 1, 2, 3))]
+    return found

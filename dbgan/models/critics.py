@@ -1,0 +1,49 @@
+"""The critic of both networks, VGG-style as in SRGAN (paper, Sec. 3)."""
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+SLOPE = 0.2
+LUMINANCE = (0.299, 0.587, 0.114)  # of R, G and B (ITU-R BT.601)
+WIDTHS = (1, 2, 4, 8, 8)  # channels of each stage, in units of `width`
+
+
+def standard_luminance(image: Tensor) -> Tensor:
+    """(N, 3, H, W) RGB -> the same size: luminance, of mean 0 and deviation 1 in every image, three times.
+
+    What is left is structure and sharpness. A critic of few photographs would tell them by colour and contrast,
+    and the generator would learn a colour cast instead of blur.
+    """
+    luminance = (image * image.new_tensor(LUMINANCE).view(1, 3, 1, 1)).sum(1, keepdim=True)
+    centred = luminance - luminance.mean(dim=(2, 3), keepdim=True)
+    return (centred / (centred.std(dim=(2, 3), keepdim=True) + 0.05)).expand(-1, 3, -1, -1)
+
+
+class VGGCritic(nn.Module):
+    """Five pairs of convs, 3x3 then 4x4 with stride 2, BatchNorm after all but the first, two linear layers.
+
+    (N, 3, patch, patch) -> (N,) logits, one for an image; no sigmoid, which belongs to the loss. `width` is 64 in
+    the paper; `patch` must be a multiple of 32. With `luminance`, which is ours, it is shown `standard_luminance`.
+    """
+
+    def __init__(self, width: int, patch: int, luminance: bool) -> None:
+        super().__init__()
+        self.luminance = luminance
+        if patch % 32:
+            raise ValueError(f"the critic needs a patch that is a multiple of 32, not {patch}")
+        channels = [3, *(width * w for w in WIDTHS for _ in range(2))]
+        self.convs = nn.ModuleList(
+            nn.Conv2d(i, o, 4 if k % 2 else 3, stride=1 + k % 2, padding=1)
+            for k, (i, o) in enumerate(zip(channels, channels[1:], strict=False))
+        )
+        self.norms = nn.ModuleList(nn.BatchNorm2d(c) for c in channels[2:])
+        self.hidden = nn.Linear(channels[-1] * (patch // 32) ** 2, 100)
+        self.logit = nn.Linear(100, 1)
+
+    def forward(self, image: Tensor) -> Tensor:
+        if self.luminance:
+            image = standard_luminance(image)
+        x = F.leaky_relu(self.convs[0](image), SLOPE)
+        for conv, norm in zip(self.convs[1:], self.norms, strict=True):
+            x = F.leaky_relu(norm(conv(x)), SLOPE)
+        return self.logit(F.leaky_relu(self.hidden(x.flatten(1)), SLOPE)).squeeze(1)

@@ -1,0 +1,77 @@
+"""VGG-19 features for the perceptual loss: conv3_3, before its ReLU, of the image normalised as for ImageNet."""
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+RANDOM = "random"
+# torchvision's numbering of VGG-19 up to conv3_3 ("features.<n>"): channels of a conv in units of the width, or a pool.
+LAYERS = {0: 1, 2: 1, 4: "pool", 5: 2, 7: 2, 9: "pool", 10: 4, 12: 4, 14: 4}
+
+
+@dataclass(frozen=True)
+class PerceptualParams:
+    """Which VGG-19 measures the perceptual distance."""
+
+    weights: str  # "random", or a file with torchvision's vgg19 weights (.pth or .safetensors)
+    width: int  # channels of the first layer; 64 in VGG-19, and needed for a weights file
+
+    def __post_init__(self) -> None:
+        if self.weights != RANDOM and self.width != 64:
+            raise ValueError("perceptual.width must be 64 with a weights file")
+
+
+class VGGFeatures(nn.Module):
+    """(N, 3, H, W) in [0, 1] -> (N, 4 * width, H / 4, W / 4). Frozen.
+
+    Random weights are a usable perceptual loss for images (Y. Liu et al., "Generic Perceptual Loss for Modeling
+    Structured Output Dependencies", CVPR 2021); He's initialisation keeps the scale of the signal.
+    """
+
+    def __init__(self, p: PerceptualParams, seed: int = 0) -> None:
+        super().__init__()
+        layers: OrderedDict[str, nn.Module] = OrderedDict()
+        channels = 3
+        for n, layer in LAYERS.items():
+            if layer == "pool":
+                layers[str(n)] = nn.MaxPool2d(2)
+                continue
+            layers[str(n)] = nn.Conv2d(channels, layer * p.width, 3, padding=1)
+            layers[str(n + 1)] = nn.ReLU()
+            channels = layer * p.width
+        del layers["15"]  # conv3_3 is taken before its ReLU
+        self.features = nn.Sequential(layers)
+        self.register_buffer("mean", torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1), persistent=False)
+        if p.weights == RANDOM:
+            generator = torch.Generator().manual_seed(seed)
+            for conv in self.features:
+                if isinstance(conv, nn.Conv2d):
+                    nn.init.kaiming_normal_(conv.weight, generator=generator)
+                    nn.init.zeros_(conv.bias)
+        else:
+            self.load_state_dict(_conv_weights(Path(p.weights), self.state_dict()))
+        self.requires_grad_(False).eval()
+
+    def forward(self, image: Tensor) -> Tensor:
+        return self.features((image - self.mean) / self.std)
+
+
+def _conv_weights(path: Path, wanted: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors `wanted` from a torchvision vgg19 file; nothing in the file is executed."""
+    try:
+        found = load_file(path) if path.suffix == ".safetensors" else torch.load(path, "cpu", weights_only=True)
+    except OSError as error:
+        raise ValueError(f"perceptual.weights, {path}: cannot be read ({error.strerror or error})") from None
+    except Exception:  # torch raises many kinds, with advice to execute what is in the file
+        raise ValueError(f"perceptual.weights, {path}: refused, no weights file or more than tensors in it") from None
+    if not isinstance(found, dict):
+        raise ValueError(f"perceptual.weights, {path}: holds no named tensors")
+    for key, tensor in wanted.items():
+        if not isinstance(found.get(key), Tensor) or found[key].shape != tensor.shape:
+            raise ValueError(f"perceptual.weights, {path}: {key} is missing or has another shape than in VGG-19")
+    return {key: found[key] for key in wanted}

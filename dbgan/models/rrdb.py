@@ -1,0 +1,69 @@
+"""The trunk of both generators: residual-in-residual dense blocks (paper, Sec. 3; after ESRGAN).
+
+The paper's block is five 3x3 convs with four LeakyReLU between, densely connected in its figure; the authors'
+released DBGAN groups three of them into one residual block, and so do we.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+SLOPE = 0.2  # of every LeakyReLU
+RESIDUAL = 0.2  # every block's change is scaled by this before it is added
+
+
+class DenseBlock(nn.Module):
+    """Five convs; each sees the block's input and all outputs before it. (N, width, H, W) -> the same."""
+
+    def __init__(self, width: int, growth: int, batch_norm: bool) -> None:
+        super().__init__()
+        outputs = [growth] * 4 + [width]
+        inputs = [width + i * growth for i in range(5)]
+        self.convs = nn.ModuleList(
+            nn.Conv2d(i, o, 3, padding=1, bias=not batch_norm) for i, o in zip(inputs, outputs, strict=True)
+        )
+        self.norms = nn.ModuleList(nn.BatchNorm2d(o) if batch_norm else nn.Identity() for o in outputs)
+
+    def forward(self, x: Tensor) -> Tensor:
+        seen = x
+        for conv, norm in zip(self.convs[:4], self.norms[:4], strict=True):
+            seen = torch.cat([seen, F.leaky_relu(norm(conv(seen)), SLOPE)], dim=1)  # (N, width + i * growth, H, W)
+        return x + RESIDUAL * self.norms[4](self.convs[4](seen))
+
+
+class ResidualBlock(nn.Module):
+    """Three dense blocks and a skip over them: RRDB. (N, width, H, W) -> the same."""
+
+    def __init__(self, width: int, growth: int, batch_norm: bool) -> None:
+        super().__init__()
+        self.dense = nn.Sequential(*(DenseBlock(width, growth, batch_norm) for _ in range(3)))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + RESIDUAL * self.dense(x)
+
+
+class ResidualTrunk(nn.Module):
+    """Head conv, `blocks` residual blocks with a skip over all, two convs: (N, in, H, W) -> (N, 3, H, W).
+
+    With `downsample` d > 1 the trunk works on H / d x W / d: each d x d patch of pixels becomes channels at the
+    head and pixels again at the tail, which adds no layer. Any H and W are taken; what d does not divide is
+    padded by repeating the border and cut off again. Gives the change to the image, not the image.
+    """
+
+    def __init__(self, channels: int, width: int, blocks: int, growth: int, downsample: int, batch_norm: bool) -> None:
+        super().__init__()
+        self.downsample = downsample
+        self.head = nn.Conv2d(channels * downsample**2, width, 3, padding=1)
+        self.blocks = nn.Sequential(*(ResidualBlock(width, growth, batch_norm) for _ in range(blocks)))
+        self.after_blocks = nn.Conv2d(width, width, 3, padding=1)
+        self.before_tail = nn.Conv2d(width, width, 3, padding=1)
+        self.tail = nn.Conv2d(width, 3 * downsample**2, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        height, width = x.shape[-2:]
+        d = self.downsample
+        x = F.pad(x, (0, -width % d, 0, -height % d), mode="replicate")
+        x = self.head(F.pixel_unshuffle(x, d))  # (N, width, H / d, W / d)
+        x = x + self.after_blocks(self.blocks(x))
+        x = F.leaky_relu(self.before_tail(x), SLOPE)
+        return F.pixel_shuffle(self.tail(x), d)[..., :height, :width]

@@ -1,0 +1,127 @@
+"""Reads params.yaml, once per stage, into frozen and typed dataclasses; every fault is one line naming the key."""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import is_dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass as checked
+
+T = TypeVar("T")
+
+SCALES = ("sample", "paper")
+
+# "3" is no number, 1 is no bool, an unknown key is a fault. The classes themselves are plain frozen dataclasses
+# without defaults, each beside the code that it steers.
+STRICT = ConfigDict(strict=True, extra="forbid")
+
+
+class _Loader(yaml.SafeLoader):
+    """SafeLoader that reads YAML 1.2 floats (DVC writes 1e-05, a string to PyYAML) and refuses a key set twice."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
+        keys = [key.value for key, _ in node.value]
+        if twice := [key for i, key in enumerate(keys) if key in keys[:i]]:
+            raise yaml.constructor.ConstructorError(None, None, f"{twice[0]} stands twice", node.start_mark)
+        return super().construct_mapping(node, deep)
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"^[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?$|^[-+]?\.inf$|^\.nan$"),
+    list("-+0123456789."),
+)
+
+
+def load(path: Path) -> dict[str, Any]:
+    """params.yaml as one nested dict, the values of the chosen scale merged in.
+
+    Keys that depend on the scale stand under `scales.<scale>`, all others at the top, none in both. Raises
+    ValueError for a file that is no YAML, a wrong `scale`, scales with unlike sections, or a key set twice.
+    """
+    try:
+        params = yaml.load(Path(path).read_text(encoding="utf-8"), _Loader)
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(params, dict) or not isinstance(params.get("scales"), dict):
+        raise ValueError(f"{path}: the key 'scales' with the sections {' and '.join(SCALES)} is missing")
+    scales = params.pop("scales")
+    if params.get("scale") not in SCALES:
+        raise ValueError(f"{path}, scale: {params.get('scale')!r} is not one of {', '.join(SCALES)}")
+    if set(scales) != set(SCALES):
+        raise ValueError(f"{path}, scales: must hold exactly {', '.join(SCALES)}, not {sorted(scales)}")
+    for name in SCALES:
+        if not isinstance(scales[name], dict):
+            raise ValueError(f"{path}, scales.{name}: a section with keys is needed, not {scales[name]!r}")
+    if odd := set(scales["sample"]) ^ set(scales["paper"]):
+        raise ValueError(f"{path}, scales: only one of the scales has {sorted(odd)}")
+    return _integers(_merge(params, scales[params["scale"]], path, ""))
+
+
+def section(params: Mapping[str, Any], name: str, cls: type[T], **extra: str) -> T:
+    """One section of the loaded params as the dataclass `cls`.
+
+    `extra` adds top-level keys to it, `field="key"`, where a class needs a value that stands outside its
+    section. Raises ValueError naming each missing, unknown or ill-typed key.
+    """
+    values = _get(params, name)
+    if not isinstance(values, dict):
+        raise ValueError(f"params.yaml, {name}: a section with keys is needed, not {values!r}")
+    where = {field: key for field, key in extra.items()}
+    if twice := values.keys() & where.keys():
+        raise ValueError(f"params.yaml, {name}: {sorted(twice)} stand at the top of the file, not here")
+    return _check(cls, values | {field: _get(params, key) for field, key in where.items()}, name, where)
+
+
+def value(params: Mapping[str, Any], name: str, kind: type[T]) -> T:
+    """One single value, such as the top-level `seed`. Raises ValueError naming the key."""
+    return _check(kind, _get(params, name), name, {})
+
+
+def _get(params: Mapping[str, Any], name: str) -> Any:
+    if name not in params:
+        raise ValueError(f"params.yaml, {name}: this key is missing")
+    return params[name]
+
+
+def _check(kind: type[T], values: Any, name: str, where: Mapping[str, str]) -> T:
+    strict = TypeAdapter(checked(kind, frozen=True, config=STRICT) if is_dataclass(kind) else kind)
+    try:
+        return strict.validate_json(json.dumps(values, default=str), strict=True)  # JSON: a list may be a tuple
+    except ValidationError as error:
+        faults = []
+        for fault in error.errors():
+            at = [str(part) for part in fault["loc"]]
+            key = where.get(at[0], ".".join([name, *at])) if at else name
+            if fault["type"] == "value_error":  # raised by the class itself
+                message = str(fault["ctx"]["error"])
+            else:
+                known = {"missing": "this key is missing", "unexpected_keyword_argument": "unknown key"}
+                message = known.get(fault["type"], f"{fault['msg']}, not {fault['input']!r}")
+            faults.append(f"params.yaml, {key}: {message}")
+        raise ValueError("; ".join(faults)) from None
+
+
+def _merge(base: dict, scale: dict | None, path: Path, prefix: str) -> dict:
+    merged = dict(base)
+    for key, new in (scale or {}).items():
+        if key in merged and isinstance(merged[key], dict) and isinstance(new, dict):
+            merged[key] = _merge(merged[key], new, path, f"{prefix}{key}.")
+        elif key in merged and new is not None:
+            raise ValueError(f"{path}, {prefix}{key}: set both at the top and in the scale")
+        elif key not in merged:
+            merged[key] = new if new is not None else {}
+    return merged
+
+
+def _integers(values: Any) -> Any:
+    """1000.0 -> 1000: `-S key=1e3` arrives as a float; strict float fields still take an integer."""
+    if isinstance(values, dict):
+        return {key: _integers(v) for key, v in values.items()}
+    if isinstance(values, list):
+        return [_integers(v) for v in values]
+    return int(values) if isinstance(values, float) and values.is_integer() else values

@@ -1,0 +1,141 @@
+"""What every stage needs of the machine: clean exits, whole files, the compute device, progress bars."""
+
+import csv
+import functools
+import hashlib
+import json
+import math
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import typer
+
+# Threads that wait must soon sleep, not spin: beside other work on the machine, spinning made the steps of small
+# networks up to ten times slower. Read by the OpenMP library when torch is first imported, so it stands here.
+os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+
+
+def root() -> Path:
+    """The repository that keeps state, records and relative data paths.
+
+    `dvc exp run --temp` and queue workers run in a temporary copy; DVC_ROOT names the repository itself.
+    """
+    return Path(os.environ.get("DVC_ROOT") or Path(__file__).parent.parent).resolve()
+
+
+def app(main: Callable[..., None]) -> typer.Typer:
+    """`main` as a Typer command that ends bad input with one line on stderr and exit code 1.
+
+    Input faults are raised as ValueError or OSError throughout the project. DBGAN_TRACEBACK=1 shows where.
+    """
+
+    @functools.wraps(main)
+    def command(*args, **kwargs) -> None:
+        try:
+            return main(*args, **kwargs)
+        except KeyboardInterrupt:
+            message, code = "interrupted; nothing half-written is left, the same command starts again", 130
+        except (ValueError, OSError) as error:
+            if os.environ.get("DBGAN_TRACEBACK"):
+                raise
+            message, code = " ".join(str(error).split()), 1
+        # Not before the fault is let go of: with it go the progress bars, which would share the line.
+        typer.echo(f"{Path(main.__code__.co_filename).stem}: {message}", err=True)
+        raise typer.Exit(code)
+
+    cli = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    cli.command()(command)
+    return cli
+
+
+def say(message: str) -> None:
+    """One line for the person who watches; stderr, like the progress bars."""
+    typer.echo(message, err=True)
+
+
+@contextmanager
+def whole(path: Path) -> Iterator[Path]:
+    """A path beside `path` to write a file or folder to; it takes `path`'s place only when all went well.
+
+    On any fault what was written is removed and what stood at `path` before is still there.
+    """
+    path = Path(path)
+    part = path.with_name(path.name + ".part")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _remove(part)
+    try:
+        yield part
+        if path.is_dir():
+            _remove(path)  # a folder cannot be replaced in one step; its successor is complete by now
+        part.replace(path)
+    except OSError as error:
+        if error.errno is None or error.filename is not None:
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from None  # a full disk does not say which file
+    finally:
+        _remove(part)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def device(threads: int):
+    """CUDA where there is one, else the CPU with exactly `threads` threads (results depend on their number)."""
+    import torch
+
+    torch.set_num_threads(threads)
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def loader_workers() -> int:
+    """Processes that read batches ahead: a property of the machine, so not in params.yaml."""
+    import torch
+
+    return int(os.environ.get("DBGAN_WORKERS", "4" if torch.cuda.is_available() else "0"))
+
+
+def progress(items=None, **options):
+    """A tqdm bar: time left, rate; a line now and then instead of an animation when nobody watches."""
+    from tqdm import tqdm
+
+    every = 0.2 if sys.stderr.isatty() else 10
+    return tqdm(items, mininterval=every, dynamic_ncols=True, **options)
+
+
+def write_json(path: Path, values: dict) -> None:
+    """Metrics as DVC compares them: sorted, floats rounded to 6 digits, no wall times, so that equal runs give
+    equal bytes."""
+    with whole(path) as part:
+        part.write_text(json.dumps(_rounded(values), indent=2, sort_keys=True) + "\n", encoding="utf-8")
+
+
+def write_csv(path: Path, rows: list[dict]) -> None:
+    """A curve or table: one line a row, the columns of the first row, floats rounded to 6 digits."""
+    with whole(path) as part, part.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, fieldnames=list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(_rounded(rows))
+
+
+def _rounded(value):
+    if isinstance(value, dict):
+        return {key: _rounded(v) for key, v in value.items()}
+    if isinstance(value, list):
+        return [_rounded(v) for v in value]
+    if isinstance(value, float):
+        return round(value, 6) if math.isfinite(value) else None  # JSON has no infinity
+    return value
+
+
+def digest(path: Path) -> str:
+    """SHA-256 of a file."""
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

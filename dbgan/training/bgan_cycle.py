@@ -1,0 +1,135 @@
+"""BGAN from unpaired photographs: a blur and a deblur generator in a cycle, with a critic each."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from dbgan.losses.adversarial import rbl_critic, rbl_generator
+from dbgan.losses.content import color, perceptual, sameness
+from dbgan.training.optim import Means, OptimParams, adam, begin, frozen, judge, weighted
+from dbgan.training.resume import Row
+
+NONE = torch.zeros(())  # a term that an update does not train on stands as 0 in the curve
+
+
+@dataclass(frozen=True)
+class BganParams(OptimParams):
+    """BGAN's training; beta, the weight of the relativistic blur loss, stands at the top of params.yaml."""
+
+    pairing: Literal["unpaired", "paired"]  # cycle training, or bgan_paired
+    beta: float
+    critic_width: int  # channels of the critics' first layer
+    critic_lr: float  # learning rate of the critics at the start; it falls like the generators'
+    critic_luminance: bool  # the critics see standardised luminance instead of colours
+    perceptual: float  # weight of the perceptual distance between a blur and its sharp photograph
+    color: float  # weight of the loss of colour that is not its sharp photograph's
+    cycle: float  # unpaired: weight of the cycle consistency, L1
+    identity: float  # unpaired: weight of the identity loss, L1
+    sameness: float  # unpaired: weight of the loss of noise maps that make no difference
+    pixel_steps: int  # updates by pixel loss on the pairs, before the adversarial ones
+
+
+class CycleStep:
+    """One update of both critics and both generators over all accumulated batches.
+
+    blur(sharp, noise) and deblur(blurred) are the generators; a noise map is a function of (seed, update). Up to
+    update p.pixel_steps both generators learn by L1 from the paired set instead.
+    """
+
+    def __init__(
+        self,
+        blur: nn.Module,
+        deblur: nn.Module,
+        blur_critic: nn.Module,
+        sharp_critic: nn.Module,
+        features: nn.Module,
+        p: BganParams,
+        seed: int,
+        device="cpu",
+    ) -> None:
+        self.blur, self.deblur = blur.to(device).train(), deblur.to(device).train()
+        self.blur_critic, self.sharp_critic = blur_critic.to(device).train(), sharp_critic.to(device).train()
+        self.features: Callable[[Tensor], Tensor] = features.to(device)
+        self.optimizers = {
+            name: adam(net, p, p.critic_lr if name.endswith("critic") else p.lr)
+            for name, net in self._networks().items()
+        }
+        self.weights = {
+            "perceptual": p.perceptual,
+            "color": p.color,
+            "adversarial_blur": p.beta,
+            "adversarial_sharp": p.beta,
+            "cycle_sharp": p.cycle,
+            "cycle_blurred": p.cycle,
+            "identity_sharp": p.identity,
+            "identity_blurred": p.identity,
+            "sameness": p.sameness,
+        }
+        self.p, self.seed, self.device = p, seed, device
+
+    def _networks(self) -> dict[str, nn.Module]:
+        return {
+            "blur": self.blur,
+            "deblur": self.deblur,
+            "blur_critic": self.blur_critic,
+            "sharp_critic": self.sharp_critic,
+        }
+
+    def parts(self) -> dict:
+        """All that a resumed training needs."""
+        return self._networks() | {f"{name}_optimizer": opt for name, opt in self.optimizers.items()}
+
+    def terms(
+        self,
+        sharp: Tensor,
+        blurred: Tensor,
+        fake_sharp: Tensor,
+        fake_blurred: Tensor,
+        noise: Tensor,
+        other_noise: Tensor,
+    ) -> dict[str, Tensor]:
+        """The generators' losses."""
+        return {
+            "perceptual": perceptual(fake_blurred, sharp, self.features),
+            "color": color(fake_blurred, sharp),
+            "adversarial_blur": rbl_generator(*judge(self.blur_critic, blurred, fake_blurred)),
+            "adversarial_sharp": rbl_generator(*judge(self.sharp_critic, sharp, fake_sharp)),
+            "cycle_sharp": F.l1_loss(self.deblur(fake_blurred), sharp),
+            "cycle_blurred": F.l1_loss(self.blur(fake_sharp, noise), blurred),
+            "identity_sharp": F.l1_loss(self.deblur(sharp), sharp),
+            "identity_blurred": F.l1_loss(self.blur(blurred, noise), blurred),
+            "sameness": sameness(fake_blurred, self.blur(sharp, other_noise)) if self.p.sameness else NONE,
+        }
+
+    def __call__(self, n: int, batches: list[tuple[Tensor, Tensor, Tensor]]) -> Row:
+        means = Means()
+        begin(n, self.p, *self.optimizers.values())
+        generator = torch.Generator().manual_seed(self.seed + n)
+        for batch in batches:
+            sharp, paired, blurred = (images.to(self.device) for images in batch)
+            noise, other_noise = (self.blur.draw_noise(sharp, generator) for _ in range(2))
+            losses = dict.fromkeys([*self.weights, "blur_critic", "sharp_critic", "pixel"], NONE)
+            if n <= self.p.pixel_steps:
+                losses["pixel"] = F.l1_loss(self.blur(sharp, noise), paired) + F.l1_loss(self.deblur(paired), sharp)
+                (losses["pixel"] / len(batches)).backward()
+                means.add(losses)
+                continue
+            fake_blurred, fake_sharp = self.blur(sharp, noise), self.deblur(blurred)
+            # Critics: tell real blurred photographs from BGAN's, and sharp photographs from deblurred ones.
+            critics = {
+                "blur_critic": rbl_critic(*judge(self.blur_critic, blurred, fake_blurred.detach())),
+                "sharp_critic": rbl_critic(*judge(self.sharp_critic, sharp, fake_sharp.detach())),
+            }
+            (sum(critics.values()) / len(batches)).backward()
+            # Generators: fool the critics, undo each other, and leave alone what is as it should be.
+            with frozen(self.blur_critic, self.sharp_critic):
+                terms = self.terms(sharp, blurred, fake_sharp, fake_blurred, noise, other_noise)
+                (weighted(terms, self.weights) / len(batches)).backward()
+            means.add(losses | terms | critics)
+        for optimizer in self.optimizers.values():
+            optimizer.step()
+        return means.floats()

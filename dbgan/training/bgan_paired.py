@@ -1,0 +1,68 @@
+"""BGAN from pairs: first the blurs of the paired set by pixel loss, then real blur by perceptual + beta * RBL."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from dbgan.losses.adversarial import rbl_critic, rbl_generator
+from dbgan.losses.content import color, perceptual
+from dbgan.training.bgan_cycle import NONE, BganParams
+from dbgan.training.optim import Means, adam, begin, frozen, judge, weighted
+from dbgan.training.resume import Row
+
+
+class PairedStep:
+    """One update over all accumulated batches; up to update p.pixel_steps of the generator alone, by L1."""
+
+    def __init__(
+        self, blur: nn.Module, critic: nn.Module, features: nn.Module, p: BganParams, seed: int, device="cpu"
+    ) -> None:
+        self.blur, self.critic = blur.to(device).train(), critic.to(device).train()
+        self.features: Callable[[Tensor], Tensor] = features.to(device)
+        self.blur_optimizer, self.critic_optimizer = adam(blur, p, p.lr), adam(critic, p, p.critic_lr)
+        self.weights = {"perceptual": p.perceptual, "color": p.color, "adversarial": p.beta}
+        self.p, self.seed, self.device = p, seed, device
+
+    def parts(self) -> dict:
+        """All that a resumed training needs."""
+        return {
+            "blur": self.blur,
+            "critic": self.critic,
+            "blur_optimizer": self.blur_optimizer,
+            "critic_optimizer": self.critic_optimizer,
+        }
+
+    def terms(self, fake: Tensor, sharp: Tensor, real: Tensor) -> dict[str, Tensor]:
+        """The generator's losses of the adversarial phase; real: real blurred photographs."""
+        return {
+            "perceptual": perceptual(fake, sharp, self.features),
+            "color": color(fake, sharp),
+            "adversarial": rbl_generator(*judge(self.critic, real, fake)),
+        }
+
+    def __call__(self, n: int, batches: list[tuple[Tensor, Tensor, Tensor]]) -> Row:
+        means = Means()
+        begin(n, self.p, self.blur_optimizer, self.critic_optimizer)
+        generator = torch.Generator().manual_seed(self.seed + n)
+        for batch in batches:
+            sharp, blurred, real = (images.to(self.device) for images in batch)
+            fake = self.blur(sharp, self.blur.draw_noise(sharp, generator))
+            pixel = F.l1_loss(fake, blurred)
+            terms = dict.fromkeys([*self.weights, "critic"], NONE)
+            if n <= self.p.pixel_steps:
+                (pixel / len(batches)).backward()
+            else:
+                # Critic: tell real blurred photographs from BGAN's.
+                terms["critic"] = rbl_critic(*judge(self.critic, real, fake.detach()))
+                (terms["critic"] / len(batches)).backward()
+                # Generator: keep what is in the photograph, and fool the critic.
+                with frozen(self.critic):
+                    losses = self.terms(fake, sharp, real)
+                    (weighted(losses, self.weights) / len(batches)).backward()
+                terms |= losses
+            means.add(terms | {"pixel": pixel})
+        self.critic_optimizer.step()
+        self.blur_optimizer.step()
+        return means.floats()

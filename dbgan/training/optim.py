@@ -1,0 +1,90 @@
+"""The optimisation that all trainings share: Adam, a cosine learning rate, gradients summed over batches."""
+
+import math
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class OptimParams:
+    """How long, on what and how fast a training goes; the same keys in every training's section."""
+
+    steps: int  # updates of the weights
+    batch: int  # pairs in a batch
+    accumulate: int  # batches whose gradients one update averages
+    patch: int  # side of the random patch taken out of a crop, pixels
+    lr: float  # learning rate at the start
+    lr_floor: float  # learning rate at the end, reached along a cosine
+    log_every: int  # updates between two rows of the curve
+    save_every: int  # updates between two saved states, from which a killed run goes on
+
+    def __post_init__(self) -> None:
+        if min(self.steps, self.batch, self.accumulate, self.patch, self.log_every, self.save_every) < 1:
+            raise ValueError("steps, batch, accumulate, patch, log_every and save_every must be at least 1")
+        if self.save_every % self.log_every:
+            raise ValueError("save_every must be a multiple of log_every")
+        if not self.lr >= self.lr_floor > 0:
+            raise ValueError("lr >= lr_floor > 0 must hold")
+
+
+def adam(network: nn.Module, p: OptimParams, lr: float) -> torch.optim.Adam:
+    """Adam over all weights, with its usual betas. `lr` at the start, from which `begin` lets it fall as p.lr does."""
+    return torch.optim.Adam([{"params": list(network.parameters()), "scale": lr / p.lr}])
+
+
+def cosine_lr(step: int, p: OptimParams) -> float:
+    """Learning rate of update `step`, 1 to p.steps: from p.lr along half a cosine to p.lr_floor."""
+    done = (step - 1) / max(p.steps - 1, 1)
+    return p.lr_floor + (p.lr - p.lr_floor) * (1 + math.cos(math.pi * done)) / 2
+
+
+def begin(step: int, p: OptimParams, *optimizers: torch.optim.Optimizer) -> None:
+    """Set the learning rate of update `step` and clear the gradients, once for all accumulated batches."""
+    for optimizer in optimizers:
+        for group in optimizer.param_groups:
+            group["lr"] = cosine_lr(step, p) * group["scale"]
+        optimizer.zero_grad(set_to_none=True)
+
+
+@contextmanager
+def frozen(*networks: nn.Module) -> Iterator[None]:
+    """Within it, no gradient reaches the weights of `networks`; it still flows through them."""
+    for network in networks:
+        network.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for network in networks:
+            network.requires_grad_(True)
+
+
+def judge(critic: nn.Module, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
+    """The critic's logits of real and fake photographs, (N,) each, seen as one batch: so BatchNorm treats both
+    alike. Normalised apart, fakes that lack contrast or detail would look just like real ones."""
+    logits = critic(torch.cat([real, fake]))
+    return logits[: len(real)], logits[len(real) :]
+
+
+def weighted(terms: Mapping[str, Tensor], weights: Mapping[str, float]) -> Tensor:
+    """The sum of the loss terms, each times its weight."""
+    return sum(weights[name] * term for name, term in terms.items())
+
+
+class Means:
+    """Averages named values over the accumulated batches of a step."""
+
+    def __init__(self) -> None:
+        self._values: dict[str, list[Tensor]] = {}
+
+    def add(self, values: Mapping[str, Tensor]) -> None:
+        """Take one batch's values; nothing is moved off the device yet."""
+        for name, value in values.items():
+            self._values.setdefault(name, []).append(value.detach())
+
+    def floats(self) -> dict[str, float]:
+        """The means, as Python floats."""
+        return {name: torch.stack(values).mean().item() for name, values in self._values.items()}

@@ -1,0 +1,94 @@
+"""The state of an unfinished training, so that a killed run goes on as if nothing had happened.
+
+It lies outside DVC's outputs, which DVC deletes before it runs a stage, in a folder named after everything that
+determines the result; the folder goes when the training ends.
+"""
+
+import hashlib
+import io
+import json
+import shutil
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Protocol
+
+import torch
+from filelock import FileLock, Timeout
+
+Row = dict[str, float]  # the losses of an update, by name
+
+
+class Step(Protocol):
+    """A training step: a callable on (n, batches) whose `parts` (networks, optimizers) hold all it has learnt."""
+
+    def __call__(self, n: int, batches: list) -> Row: ...
+    def parts(self) -> dict: ...
+
+
+class State:
+    """Saves and restores the parts of a step; `rows` is the curve so far."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / "state.pt"
+        self.rows: list[Row] = []
+
+    def restore(self, build: Callable[[], Step]) -> tuple[Step, int]:
+        """A new step from `build`, with what was saved of it, and the number of updates it has done.
+
+        A state that cannot be read is set aside with a warning, and the training starts anew.
+        """
+        step = build()
+        if not self._path.exists():
+            return step, 0
+        try:
+            saved = torch.load(self._path, "cpu", weights_only=True)
+            for name, part in step.parts().items():
+                part.load_state_dict(saved["parts"][name])
+            self.rows, updates = saved["rows"], saved["updates"]
+        except Exception as error:  # whatever a damaged file raises, the training must go on without it
+            aside = self._path.with_suffix(".damaged")
+            self._path.replace(aside)
+            warnings.warn(f"{aside}: damaged training state set aside, starting anew ({error})", stacklevel=2)
+            self.rows = []
+            return build(), 0
+        return step, updates
+
+    def save(self, step: Step, updates: int) -> None:
+        """Write the state whole or not at all. Raises OSError, e.g. on a full disk."""
+        parts = {name: part.state_dict() for name, part in step.parts().items()}
+        memory = io.BytesIO()
+        torch.save({"parts": parts, "updates": updates, "rows": self.rows}, memory)
+        part_path = self._path.with_suffix(".part")
+        try:
+            part_path.write_bytes(memory.getvalue())
+            part_path.replace(self._path)
+        except OSError as error:
+            part_path.unlink(missing_ok=True)
+            raise OSError(f"{self._path}: cannot save the training's state ({error.strerror})") from None
+
+
+@contextmanager
+def state(root: Path, stage: str, determines: list) -> Iterator[State]:
+    """The state folder of one training, locked: a second trainer of the same result is refused (ValueError).
+
+    `determines` is what the result depends on (parameters, digests of inputs), as JSON values; the code and
+    PyTorch's version are added here.
+    """
+    package = Path(__file__).parents[1]
+    code = [hashlib.sha256(file.read_bytes()).hexdigest() for file in sorted(package.rglob("*.py"))]
+    text = json.dumps([stage, torch.__version__, code, determines], sort_keys=True)
+    folder = root / ".state" / stage / hashlib.sha256(text.encode()).hexdigest()[:16]
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder.with_suffix(".lock"))
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise ValueError(f"{folder}: another process is doing this very training; wait for it or stop it") from None
+    try:
+        folder.mkdir(exist_ok=True)
+        yield State(folder)
+        shutil.rmtree(folder)
+    finally:
+        lock.release()

@@ -1,0 +1,65 @@
+"""Fine-tune DBGAN against its critic:
+python -m stages.finetune data/crops.h5 data/synthetic.h5 models/dbgan_pretrained.safetensors models/dbgan.safetensors
+"""
+
+from pathlib import Path
+
+from dbgan import checkpoint, runtime, tracking
+from dbgan import params as settings
+
+USED = ["seed", "threads", "init_std", "alpha", "beta", "mix", "perceptual", "finetune"]
+
+
+def main(
+    crops: Path,
+    synthetic: Path,
+    pretrained: Path,
+    out: Path,
+    params: Path = Path("params.yaml"),
+    metrics: Path = Path("metrics/finetune.json"),
+    curve: Path = Path("metrics/finetune_curve.csv"),
+) -> None:
+    """Train the pre-trained generator on by perceptual + alpha * content + beta * relativistic blur loss."""
+    from dbgan.data.batches import DeblurBatches, MixParams, stream
+    from dbgan.data.h5 import Reader
+    from dbgan.models.critics import VGGCritic
+    from dbgan.models.features import PerceptualParams, VGGFeatures
+    from dbgan.models.generators import build_generator, gaussian_init
+    from dbgan.training import loop, resume
+    from dbgan.training.finetune import FinetuneParams, FinetuneStep
+
+    values = settings.load(params)
+    seed = settings.value(values, "seed", int)
+    std = settings.value(values, "init_std", float)
+    threads = settings.value(values, "threads", int)
+    p = settings.section(values, "finetune", FinetuneParams, alpha="alpha", beta="beta")
+    vgg = settings.section(values, "perceptual", PerceptualParams)
+    mix = settings.section(values, "mix", MixParams)
+    data = DeblurBatches(Reader(crops), Reader(synthetic), mix, p.batch, p.patch, seed)
+    device = runtime.device(threads)
+    _, config = checkpoint.recipe(pretrained)
+
+    def build() -> FinetuneStep:
+        critic = gaussian_init(VGGCritic(p.critic_width, p.patch, luminance=False), seed, std)
+        return FinetuneStep(checkpoint.load(pretrained, build_generator, "dbgan"), critic, VGGFeatures(vgg), p, device)
+
+    def batches(start: int):
+        return stream(data, start, p.steps, p.accumulate, runtime.loader_workers())
+
+    determines = [{key: values[key] for key in USED}, *data.digests(), runtime.digest(pretrained)]
+    with (
+        tracking.run("finetune", values, USED) as log,
+        resume.state(runtime.root(), "finetune", determines) as state,
+    ):
+        step = loop.fit(state, build, batches, p, log.metrics, runtime.progress)
+        with runtime.whole(out) as part:
+            checkpoint.save(part, step.generator, "dbgan", config)
+        runtime.write_csv(curve, state.rows)
+        runtime.write_json(metrics, state.rows[-1] | {"perceptual_weights": vgg.weights})
+        log.files(metrics, curve)
+
+
+app = runtime.app(main)
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,61 @@
+"""Pre-train DBGAN: python -m stages.pretrain data/crops.h5 data/synthetic.h5 models/dbgan_pretrained.safetensors"""
+
+from dataclasses import asdict
+from pathlib import Path
+
+from dbgan import checkpoint, runtime, tracking
+from dbgan import params as settings
+
+USED = ["seed", "threads", "init_std", "mix", "dbgan", "pretrain"]
+
+
+def main(
+    crops: Path,
+    synthetic: Path,
+    out: Path,
+    params: Path = Path("params.yaml"),
+    metrics: Path = Path("metrics/pretrain.json"),
+    curve: Path = Path("metrics/pretrain_curve.csv"),
+) -> None:
+    """Train the deblurring generator by L1 on a mix of BGAN's blurs and the paired ones."""
+    from dbgan.data.batches import DeblurBatches, MixParams, stream
+    from dbgan.data.h5 import Reader
+    from dbgan.models.dbgan import DeblurConfig
+    from dbgan.models.generators import build_generator, gaussian_init
+    from dbgan.training import loop, resume
+    from dbgan.training.optim import OptimParams
+    from dbgan.training.pretrain import PretrainStep
+
+    values = settings.load(params)
+    seed = settings.value(values, "seed", int)
+    std = settings.value(values, "init_std", float)
+    threads = settings.value(values, "threads", int)
+    config = asdict(settings.section(values, "dbgan", DeblurConfig))
+    p = settings.section(values, "pretrain", OptimParams)
+    mix = settings.section(values, "mix", MixParams)
+    data = DeblurBatches(Reader(crops), Reader(synthetic), mix, p.batch, p.patch, seed)
+    device = runtime.device(threads)
+
+    def build() -> PretrainStep:
+        return PretrainStep(gaussian_init(build_generator("dbgan", **config), seed, std), p, device)
+
+    def batches(start: int):
+        return stream(data, start, p.steps, p.accumulate, runtime.loader_workers())
+
+    determines = [{key: values[key] for key in USED}, *data.digests()]
+    with (
+        tracking.run("pretrain", values, USED) as log,
+        resume.state(runtime.root(), "pretrain", determines) as state,
+    ):
+        step = loop.fit(state, build, batches, p, log.metrics, runtime.progress)
+        with runtime.whole(out) as part:
+            checkpoint.save(part, step.generator, "dbgan", config)
+        runtime.write_csv(curve, state.rows)
+        runtime.write_json(metrics, state.rows[-1])
+        log.files(metrics, curve)
+
+
+app = runtime.app(main)
+
+if __name__ == "__main__":
+    app()
