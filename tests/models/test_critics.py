@@ -1,0 +1,85 @@
+"""The critic: one logit for an image, patches that fit, and what it may be shown instead of colours."""
+
+import pytest
+import torch
+from torch import nn
+
+from dbgan.models.critics import VGGCritic, standard_luminance
+
+
+def photographs(n=2, size=32):
+    return torch.rand(n, 3, size, size, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.mark.parametrize("luminance", [False, True])
+@pytest.mark.parametrize("patch", [32, 64, 96])
+def test_one_logit_for_each_image(patch, luminance):
+    assert VGGCritic(4, patch, luminance)(torch.rand(3, 3, patch, patch)).shape == (3,)
+
+
+def test_a_single_image_still_gives_a_vector():
+    assert VGGCritic(4, 32, luminance=False).eval()(torch.rand(1, 3, 32, 32)).shape == (1,)
+
+
+@pytest.mark.parametrize("patch", [31, 48, 100])
+def test_a_patch_that_does_not_fit_is_refused(patch):
+    with pytest.raises(ValueError, match=f"{patch}"):
+        VGGCritic(4, patch, luminance=False)
+
+
+def test_logits_are_not_squashed_and_the_first_conv_has_no_norm():
+    critic = VGGCritic(4, 32, luminance=False)
+    nn.init.constant_(critic.logit.bias, 100)
+    assert (critic(torch.rand(2, 3, 32, 32)) > 50).all()
+    assert len(critic.norms) == len(critic.convs) - 1 == 9
+
+
+def test_standard_luminance_has_mean_0_and_deviation_1_in_every_image_up_to_the_epsilon():
+    images = photographs(3) * torch.tensor([1.0, 0.5, 0.25]).view(3, 1, 1, 1)
+    found = standard_luminance(images)
+    assert found.shape == images.shape
+    assert found.mean(dim=(2, 3)).abs().max() < 1e-5
+    weights = torch.tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)
+    deviation = (images * weights).sum(1).std(dim=(1, 2))
+    assert found[:, 0].std(dim=(1, 2)).tolist() == pytest.approx((deviation / (deviation + 0.05)).tolist(), rel=1e-4)
+
+
+def test_standard_luminance_by_hand():
+    """Two pixels, luminance 0.299 and 0.587: 0.144 from their mean, a sample's deviation of 0.288 / sqrt(2)."""
+    red_and_green = torch.tensor([[[[1.0, 0.0]], [[0.0, 1.0]], [[0.0, 0.0]]]])
+    expected = 0.144 / (0.288 / 2**0.5 + 0.05)
+    for channel in standard_luminance(red_and_green)[0]:
+        assert channel.flatten().tolist() == pytest.approx([-expected, expected])
+
+
+def test_standard_luminance_does_not_see_colour_or_brightness():
+    images = photographs()
+    cast = torch.tensor([0.2, -0.1, 0.05]).view(1, 3, 1, 1)
+    torch.testing.assert_close(standard_luminance(images + cast), standard_luminance(images), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("contrast", [0.5, 2.0])
+def test_standard_luminance_hardly_sees_contrast(contrast):
+    images = (photographs() > 0.5).float()
+    found, changed = standard_luminance(images), standard_luminance(0.5 + contrast * (images - 0.5))
+    share = changed / found
+    assert share.std(dim=(1, 2, 3)).max() < 1e-3, "the contrast is another in parts of an image"
+    assert share.mean(dim=(1, 2, 3)).tolist() == pytest.approx([1, 1], abs=0.15)
+
+
+def test_standard_luminance_of_a_flat_image_is_0_and_not_noise():
+    assert standard_luminance(torch.full((1, 3, 8, 8), 0.3)).abs().max() < 1e-4
+
+
+def test_standard_luminance_tells_sharp_from_blurred():
+    images = photographs()
+    blurred = nn.functional.avg_pool2d(images, 3, stride=1, padding=1, count_include_pad=False)
+    assert not standard_luminance(blurred).allclose(standard_luminance(images), atol=0.1)
+
+
+@pytest.mark.parametrize("luminance", [False, True])
+def test_a_critic_is_shown_colours_or_standard_luminance(luminance):
+    critic, seen = VGGCritic(4, 32, luminance), []
+    critic.convs[0].register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
+    critic(photographs())
+    assert seen[0].equal(standard_luminance(photographs()) if luminance else photographs())

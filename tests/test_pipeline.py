@@ -1,0 +1,129 @@
+"""The whole pipeline through DVC and MLflow, on a copy of the project with tiny settings."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import mlflow
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[1]
+STAGES = ["download", "build_h5", "train_bgan", "synthesize", "pretrain", "finetune", "evaluate"]
+
+
+def run(project: Path, *command: str, tracking: bool = False) -> str:
+    """A command in the project, as a user types it; its output."""
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("DVC_", "MLFLOW_", "DBGAN_", "GIT_"))}
+    environment |= {
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "DVC_SITE_CACHE_DIR": str(project.parent / "site"),
+        "DVC_GLOBAL_CONFIG_DIR": str(project.parent / "global"),
+        "DBGAN_TRACKING": "on" if tracking else "off",
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "CUDA_VISIBLE_DEVICES": "",
+        "GIT_CONFIG_GLOBAL": os.devnull,
+        **{f"GIT_{who}_{what}": "test@example.org" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")},
+    }
+    done = subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+    return done.stdout + done.stderr
+
+
+def ran(output: str) -> list[str]:
+    """The stages that DVC says it ran."""
+    return [line.split("'")[1] for line in output.splitlines() if line.startswith("Running stage")]
+
+
+def runs(project: Path, kind: str) -> list:
+    """MLflow's runs of a kind in the project's own store, oldest first."""
+    client = mlflow.MlflowClient(f"sqlite:///{project / 'mlflow.db'}")
+    experiment = client.get_experiment_by_name("dbgan").experiment_id
+    found = client.search_runs([experiment], f"tags.`pipeline.kind` = '{kind}'")
+    return sorted(found, key=lambda run: run.info.start_time)
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory, write_photos, write_params) -> Path:
+    """A committed copy of the project, its photographs and settings tiny, after its first `dvc repro`."""
+    folder = tmp_path_factory.mktemp("clone") / "project"
+    for name in ("dbgan", "stages"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("dvc.yaml", ".gitignore", ".dvcignore", ".dvc/config", ".dvc/.gitignore"):
+        (folder / name).parent.mkdir(exist_ok=True)
+        shutil.copy(ROOT / name, folder / name)
+    write_photos(folder.parent / "photos")
+    write_params(folder / "params.yaml", {"data.root": "../photos"})
+    run(folder, "git", "init", "-q")
+    run(folder, "git", "add", ".")
+    run(folder, "git", "commit", "-qm", "tiny")
+    assert ran(run(folder, "dvc", "repro", tracking=True)) == STAGES
+    run(folder, "git", "add", ".")
+    run(folder, "git", "commit", "-qm", "results")
+    return folder
+
+
+def test_nothing_runs_twice_and_git_stays_clean(project):
+    assert ran(run(project, "dvc", "repro")) == []
+    assert run(project, "git", "status", "--porcelain") == ""
+    committed = run(project, "git", "ls-files", "metrics").split()
+    assert {"metrics/evaluate.json", "metrics/frames.csv", "metrics/finetune_curve.csv"} <= set(committed)
+
+
+def test_forced_again_gives_the_same_lock(project):
+    before = (project / "dvc.lock").read_bytes()
+    assert ran(run(project, "dvc", "repro", "-f")) == STAGES
+    assert (project / "dvc.lock").read_bytes() == before
+
+
+def test_metrics_and_curves_are_shown(project):
+    shown = run(project, "dvc", "metrics", "show", "--md")
+    assert "psnr_blurred" in shown
+    assert "bgan_realism" in shown
+    assert "fine-tuning" in run(project, "dvc", "plots", "show", "--json").lower()
+
+
+def test_one_pipeline_run_holds_the_stages_and_results(project):
+    """Before the experiments below, which add theirs."""
+    [parent] = runs(project, "pipeline")
+    children = runs(project, "stage")
+    assert [child.data.tags["stage"] for child in children] == STAGES
+    assert {child.data.tags["mlflow.parentRunId"] for child in children} == {parent.info.run_id}
+    assert {child.info.status for child in [parent, *children]} == {"FINISHED"}
+    assert parent.data.params["alpha"] == "0.005"
+    assert "evaluate/psnr" in parent.data.metrics
+
+
+def test_another_alpha_in_place_runs_fine_tuning_and_evaluation_alone(project):
+    output = run(project, "dvc", "exp", "run", "-S", "alpha=0.02", "-n", "alpha-here")
+    assert ran(output) == ["finetune", "evaluate"]
+    assert yaml.safe_load((project / "params.yaml").read_text())["alpha"] == 0.02
+    run(project, "git", "reset", "-q", "--hard")
+    run(project, "dvc", "checkout", "-q")
+
+
+@pytest.mark.parametrize(("alpha", "how"), [("0.03", "temp"), ("0.04", "queue")])
+def test_another_alpha_elsewhere_does_so_too_and_is_recorded_here(project, alpha, how):
+    before = len(runs(project, "stage"))
+    run(project, "dvc", "exp", "run", "-S", f"alpha={alpha}", "-n", f"alpha-{how}", f"--{how}", tracking=True)
+    if how == "queue":
+        run(project, "dvc", "exp", "run", "--run-all", tracking=True)
+    children = runs(project, "stage")[before:]
+    assert [child.data.tags["stage"] for child in children] == ["finetune", "evaluate"]
+    parent = runs(project, "pipeline")[-1]
+    assert {child.data.tags["mlflow.parentRunId"] for child in children} == {parent.info.run_id}
+    assert {child.info.status for child in [parent, *children]} == {"FINISHED"}
+    assert parent.data.params["alpha"] == alpha
+    assert parent.data.tags["dvc.exp"] == f"alpha-{how}"
+    assert "evaluate/psnr" in parent.data.metrics
+    assert run(project, "git", "status", "--porcelain") == ""
+
+
+def test_committed_lock_names_what_dvc_yaml_names():
+    locked = yaml.safe_load((ROOT / "dvc.lock").read_text())["stages"]
+    written = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+    assert list(locked) == list(written) == STAGES
+    for stage in STAGES:
+        assert {dep["path"] for dep in locked[stage]["deps"]} == set(written[stage]["deps"])

@@ -1,0 +1,160 @@
+"""Whole files, clean exits, and equal bytes for equal values."""
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from dbgan import runtime
+
+
+def names(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
+
+
+def fill(path: Path, text: str, folder: bool) -> None:
+    if folder:
+        path.mkdir()
+        path = path / "inside.txt"
+    path.write_text(text)
+
+
+def content(path: Path) -> str:
+    return (path / "inside.txt" if path.is_dir() else path).read_text()
+
+
+@pytest.mark.parametrize("folder", [False, True])
+def test_whole_makes_a_new_one_with_its_folders(tmp_path, folder):
+    with runtime.whole(tmp_path / "a" / "out") as part:
+        fill(part, "new", folder)
+        assert names(tmp_path / "a") == {"out.part"}
+    assert content(tmp_path / "a" / "out") == "new"
+    assert names(tmp_path / "a") == {"out"}
+
+
+@pytest.mark.parametrize("folder", [False, True])
+def test_whole_replaces_what_was_there(tmp_path, folder):
+    fill(tmp_path / "out", "old", folder)
+    if folder:
+        (tmp_path / "out" / "stale.txt").touch()
+    with runtime.whole(tmp_path / "out") as part:
+        fill(part, "new", folder)
+        assert content(tmp_path / "out") == "old"
+    assert content(tmp_path / "out") == "new"
+    assert names(tmp_path) == {"out"}
+    assert not folder or names(tmp_path / "out") == {"inside.txt"}
+
+
+@pytest.mark.parametrize("folder", [False, True])
+@pytest.mark.parametrize("fault", [ValueError, OSError, KeyboardInterrupt, ZeroDivisionError])
+def test_whole_keeps_what_was_there_on_a_fault(tmp_path, folder, fault):
+    fill(tmp_path / "out", "old", folder)
+    with pytest.raises(fault), runtime.whole(tmp_path / "out") as part:
+        fill(part, "half", folder)
+        raise fault
+    assert content(tmp_path / "out") == "old"
+    assert names(tmp_path) == {"out"}
+
+
+@pytest.mark.parametrize("folder", [False, True])
+def test_whole_clears_what_a_killed_run_left(tmp_path, folder):
+    fill(tmp_path / "out.part", "left", folder)
+    with runtime.whole(tmp_path / "out") as part:
+        assert not part.exists()
+        part.write_text("new")
+    assert names(tmp_path) == {"out"}
+
+
+def ends(fault: BaseException | None):
+    def main(path: Path) -> None:
+        if fault:
+            raise fault
+
+    return CliRunner().invoke(runtime.app(main), ["file"])
+
+
+def test_app_ends_well():
+    result = ends(None)
+    assert (result.exit_code, result.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("fault", "code", "said"),
+    [
+        (ValueError("a.png: cut\n  short"), 1, "a.png: cut short"),
+        (OSError(28, "No space left on device", "a.h5"), 1, "No space left on device: 'a.h5'"),
+        (FileNotFoundError(2, "No such file", "b"), 1, "No such file: 'b'"),
+        (KeyboardInterrupt(), 130, "interrupted"),
+    ],
+)
+def test_app_ends_a_fault_of_the_input_with_one_line(fault, code, said):
+    result = ends(fault)
+    assert result.exit_code == code
+    assert result.stdout == ""
+    assert result.stderr.count("\n") == 1
+    assert said in result.stderr
+    assert result.stderr.startswith("test_runtime: ")
+
+
+def test_app_does_not_hide_our_own_faults():
+    assert isinstance(ends(ZeroDivisionError()).exception, ZeroDivisionError)
+
+
+def test_app_shows_the_traceback_when_asked(monkeypatch):
+    monkeypatch.setenv("DBGAN_TRACEBACK", "1")
+    assert isinstance(ends(ValueError("x")).exception, ValueError)
+
+
+def test_json_is_sorted_rounded_and_has_no_infinity(tmp_path):
+    path = tmp_path / "metrics" / "a.json"
+    runtime.write_json(
+        path, {"b": 1 / 3, "a": [math.nan, math.inf, -math.inf, 2], "c": {"z": 1e-9, "y": None, "x": "s"}}
+    )
+    text = path.read_text()
+    assert json.loads(text) == {"a": [None, None, None, 2], "b": 0.333333, "c": {"x": "s", "y": None, "z": 0.0}}
+    assert text.index('"a"') < text.index('"b"') < text.index('"c"')
+    assert text.index('"x"') < text.index('"y"') < text.index('"z"')
+    assert text.endswith("}\n")
+    assert "NaN" not in text
+    assert "Infinity" not in text
+
+
+def test_json_of_equal_values_has_equal_bytes_in_any_order(tmp_path):
+    runtime.write_json(tmp_path / "1.json", {"a": 0.1 + 0.2, "b": 1})
+    runtime.write_json(tmp_path / "2.json", {"b": 1, "a": 0.3})
+    assert (tmp_path / "1.json").read_bytes() == (tmp_path / "2.json").read_bytes()
+
+
+def test_csv_has_a_header_and_rounded_rows(tmp_path):
+    runtime.write_csv(
+        tmp_path / "a.csv", [{"step": 1, "loss": 2 / 3, "name": "x"}, {"step": 2, "loss": 1.5, "name": "y"}]
+    )
+    assert (tmp_path / "a.csv").read_bytes() == b"step,loss,name\n1,0.666667,x\n2,1.5,y\n"
+
+
+def test_csv_with_an_unknown_column_keeps_the_old_file(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("old")
+    with pytest.raises(ValueError):
+        runtime.write_csv(path, [{"a": 1}, {"a": 2, "b": 3}])
+    assert path.read_text() == "old"
+    assert names(tmp_path) == {"a.csv"}
+
+
+def test_root_is_the_repository_that_dvc_names(tmp_path, monkeypatch):
+    assert runtime.root() == tmp_path.resolve()
+    monkeypatch.delenv("DVC_ROOT")
+    assert (runtime.root() / "dvc.yaml").exists()
+    assert runtime.root().is_absolute()
+
+
+def test_digest_is_sha256(tmp_path):
+    (tmp_path / "a").write_bytes(b"abc")
+    assert runtime.digest(tmp_path / "a") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
+
+def test_workers_are_a_property_of_the_machine(monkeypatch):
+    monkeypatch.setenv("DBGAN_WORKERS", "3")
+    assert runtime.loader_workers() == 3

@@ -1,0 +1,124 @@
+"""The loop: rows, log, saving, and the stop at values that are no longer finite."""
+
+import pytest
+import torch
+from tiny_steps import optim_params
+from torch import nn
+from tqdm import tqdm
+
+from dbgan.training.loop import fit
+from dbgan.training.resume import State
+
+QUIET = {"disable": True}
+
+
+class Counter:
+    """A step whose loss is the number of the update, or what `at` says for it."""
+
+    def __init__(self, at=None):
+        self.network, self.at, self.updates = nn.Linear(1, 1), at or {}, []
+
+    def parts(self):
+        return {"network": self.network}
+
+    def __call__(self, n, batches):
+        self.updates.append((n, batches))
+        return {"content": float(n), "psnr": -float(n)} | self.at.get(n, {})
+
+
+def batches_of(steps):
+    def batches(start):
+        return iter([[f"batch {n}"] for n in range(start + 1, steps + 1)])
+
+    return batches
+
+
+def progress(**options):
+    return tqdm(**(options | QUIET))
+
+
+def train(folder, step, p, logged=None):
+    state = State(folder)
+    log = logged.append if logged is not None else lambda row: None
+    fit(state, lambda: step, batches_of(p.steps), p, lambda row, n: log((n, row)), progress)
+    return state
+
+
+def test_every_update_gets_its_number_and_its_batches(tmp_path):
+    step = Counter()
+    train(tmp_path, step, optim_params(steps=3))
+    assert step.updates == [(1, ["batch 1"]), (2, ["batch 2"]), (3, ["batch 3"])]
+
+
+def test_rows_are_means_since_the_last_row_and_the_last_update_has_one(tmp_path):
+    state = train(tmp_path, Counter(), optim_params(steps=7, log_every=3, save_every=3))
+    assert state.rows == [
+        {"step": 3, "content": 2.0, "psnr": -2.0},
+        {"step": 6, "content": 5.0, "psnr": -5.0},
+        {"step": 7, "content": 7.0, "psnr": -7.0},
+    ]
+
+
+def test_the_log_gets_the_rows_as_they_come(tmp_path):
+    logged = []
+    train(tmp_path, Counter(), optim_params(steps=4, log_every=2), logged)
+    assert logged == [(2, {"content": 1.5, "psnr": -1.5}), (4, {"content": 3.5, "psnr": -3.5})]
+
+
+def test_states_are_saved_on_the_way_but_not_at_the_end(tmp_path, monkeypatch):
+    saved = []
+    monkeypatch.setattr(State, "save", lambda self, step, n: saved.append(n))
+    train(tmp_path, Counter(), optim_params(steps=6, log_every=1, save_every=2))
+    assert saved == [2, 4]
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf"), float("-inf")])
+def test_a_value_that_is_not_finite_stops_naming_update_and_term(tmp_path, bad):
+    step = Counter({3: {"content": bad}})
+    with pytest.raises(ValueError, match=r"update 3: content is no longer finite") as error:
+        train(tmp_path, step, optim_params(steps=6))
+    assert "\n" not in str(error.value)
+    assert "psnr" not in str(error.value)
+    assert [n for n, _ in step.updates] == [1, 2, 3]
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_weights_that_the_last_update_spoils_are_refused(tmp_path, bad):
+    """The loss of an update is that before it, so the last one's harm shows in the weights alone."""
+
+    class Spoiled(Counter):
+        def __call__(self, n, batches):
+            if n == 4:
+                torch.nn.init.constant_(self.network.bias, bad)
+            return super().__call__(n, batches)
+
+    with pytest.raises(ValueError, match=r"update 4: weights are no longer finite") as error:
+        train(tmp_path, Spoiled(), optim_params(steps=4))
+    assert "\n" not in str(error.value)
+    assert State(tmp_path).restore(Counter)[1] == 2
+
+
+def test_after_such_a_stop_the_last_good_state_is_there(tmp_path):
+    step = Counter({5: {"psnr": float("nan")}})
+    with pytest.raises(ValueError, match="psnr"):
+        train(tmp_path, step, optim_params(steps=6))
+    assert State(tmp_path).restore(Counter)[1] == 4
+
+
+def test_a_network_that_learns_gets_better(tmp_path):
+    """The loop with a real optimizer: y = 2x from a single example."""
+
+    class Line(Counter):
+        def __init__(self):
+            super().__init__()
+            self.optimizer = torch.optim.SGD(self.network.parameters(), lr=0.1)
+
+        def __call__(self, n, batches):
+            self.optimizer.zero_grad()
+            loss = (self.network(torch.ones(1, 1)) - 2).square().mean()
+            loss.backward()
+            self.optimizer.step()
+            return {"content": loss.item()}
+
+    rows = train(tmp_path, Line(), optim_params(steps=20)).rows
+    assert rows[-1]["content"] < 1e-3 < rows[0]["content"]

@@ -1,0 +1,104 @@
+"""The four trainings at toy size; one function for each params class, so that a new field is added in one place."""
+
+import torch
+from torch import nn
+
+from dbgan.models.bgan import BlurGenerator
+from dbgan.models.critics import VGGCritic
+from dbgan.models.dbgan import DeblurGenerator
+from dbgan.models.features import PerceptualParams, VGGFeatures
+from dbgan.training.bgan_cycle import BganParams, CycleStep
+from dbgan.training.bgan_paired import PairedStep
+from dbgan.training.finetune import FinetuneParams, FinetuneStep
+from dbgan.training.optim import OptimParams
+from dbgan.training.pretrain import PretrainStep
+
+PATCH = 32  # the smallest that the critic takes
+OPTIM = {
+    "steps": 6,
+    "batch": 2,
+    "accumulate": 2,
+    "patch": PATCH,
+    "lr": 1e-2,
+    "lr_floor": 1e-4,
+    "log_every": 2,
+    "save_every": 2,
+}
+
+
+def optim_params(**changes) -> OptimParams:
+    return OptimParams(**(OPTIM | changes))
+
+
+def finetune_params(**changes) -> FinetuneParams:
+    return FinetuneParams(**(OPTIM | {"alpha": 0.5, "beta": 0.1, "critic_width": 4} | changes))
+
+
+def bgan_params(**changes) -> BganParams:
+    bgan = {
+        "pairing": "unpaired",
+        "beta": 0.1,
+        "critic_width": 4,
+        "critic_lr": 2e-3,
+        "critic_luminance": False,
+        "perceptual": 1.0,
+        "color": 3.0,
+        "cycle": 10.0,
+        "identity": 5.0,
+        "sameness": 2.0,
+        "pixel_steps": 3,
+    }
+    return BganParams(**(OPTIM | bgan | changes))
+
+
+def deblur() -> nn.Module:
+    return DeblurGenerator(width=4, blocks=1, growth=2, downsample=2)
+
+
+def blur() -> nn.Module:
+    network = BlurGenerator(width=4, blocks=1, growth=2, downsample=2, batch_norm=True, noise="vector")
+    nn.init.normal_(network.trunk.tail.weight, std=0.01)  # small, so that noise maps do not differ visibly yet
+    return network
+
+
+def critic(luminance: bool = False) -> nn.Module:
+    return VGGCritic(4, PATCH, luminance)
+
+
+def features() -> nn.Module:
+    return VGGFeatures(PerceptualParams("random", 4))
+
+
+def pretrain_step(**changes) -> PretrainStep:
+    torch.manual_seed(0)
+    return PretrainStep(deblur(), optim_params(**changes))
+
+
+def finetune_step(**changes) -> FinetuneStep:
+    torch.manual_seed(0)
+    return FinetuneStep(deblur(), critic(), features(), finetune_params(**changes))
+
+
+def cycle_step(**changes) -> CycleStep:
+    torch.manual_seed(0)
+    return CycleStep(blur(), deblur(), critic(), critic(), features(), bgan_params(**changes), seed=5)
+
+
+def paired_step(**changes) -> PairedStep:
+    torch.manual_seed(0)
+    return PairedStep(blur(), critic(), features(), bgan_params(**changes), seed=5)
+
+
+BUILD = {"pretrain": pretrain_step, "finetune": finetune_step, "cycle": cycle_step, "paired": paired_step}
+IMAGES = {"pretrain": 2, "finetune": 2, "cycle": 3, "paired": 3}  # in a batch: of pairs or of triples
+
+
+def photographs(seed: int, kinds: int, n: int = 2) -> tuple[torch.Tensor, ...]:
+    """A batch of `kinds` image tensors, each (n, 3, PATCH, PATCH) in [0, 1]."""
+    generator = torch.Generator().manual_seed(seed)
+    return tuple(torch.rand(n, 3, PATCH, PATCH, generator=generator) for _ in range(kinds))
+
+
+def group(update: int, kinds: int, accumulate: int = 2) -> list[tuple[torch.Tensor, ...]]:
+    """The accumulated batches of one update, a function of its number."""
+    return [photographs(100 * update + k, kinds) for k in range(accumulate)]
