@@ -6,9 +6,8 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from dbgan.models.noise import NOISE_CHANNELS, noise_map
 from dbgan.models.rrdb import ResidualTrunk
-
-NOISE_CHANNELS = 4
 
 
 @dataclass(frozen=True)
@@ -29,7 +28,15 @@ class BlurGenerator(nn.Module):
     sharp: (N, 3, H, W) in [0, 1]; noise: (N, 4, H, W) from `draw_noise`. Gives (N, 3, H, W), not clamped.
     """
 
-    def __init__(self, width: int, blocks: int, growth: int, downsample: int, batch_norm: bool, noise: str) -> None:
+    def __init__(
+        self,
+        width: int = 64,
+        blocks: int = 9,
+        growth: int = 32,
+        downsample: int = 1,
+        batch_norm: bool = True,
+        noise: str = "vector",
+    ) -> None:
         super().__init__()
         self.noise = noise
         self.trunk = ResidualTrunk(3 + NOISE_CHANNELS, width, blocks, growth, downsample, batch_norm)
@@ -38,8 +45,5 @@ class BlurGenerator(nn.Module):
         return sharp + self.trunk(torch.cat([sharp, noise], dim=1))
 
     def draw_noise(self, like: Tensor, generator: torch.Generator) -> Tensor:
-        """Noise maps (N, 4, H, W) for images `like`: "vector", the paper's, repeats 4 values from N(0, 1) over the
-        image; "spatial", the open reproduction's, draws them for every pixel. `generator` lives on the CPU."""
-        n, _, height, width = like.shape
-        size = (n, NOISE_CHANNELS, height, width) if self.noise == "spatial" else (n, NOISE_CHANNELS, 1, 1)
-        return torch.randn(size, generator=generator).to(like.device).expand(n, NOISE_CHANNELS, height, width)
+        """Noise maps for images `like`, see `noise_map`."""
+        return noise_map(self.noise, like, generator)

@@ -20,13 +20,14 @@ class DeblurConfig:
 class DeblurGenerator(nn.Module):
     """16 residual blocks of width 64 without BatchNorm in the paper.
 
-    (N, 3, H, W) in [0, 1] -> the same size. The result is not clamped, for a clamp in training loses gradient;
-    whoever uses it clamps it to [0, 1] (`to_uint8` does).
+    (N, 3, H, W) in [0, 1] -> the same size, in evaluation clamped to [0, 1] as by the authors. In training it is not,
+    for a clamp loses gradient.
     """
 
-    def __init__(self, width: int, blocks: int, growth: int, downsample: int) -> None:
+    def __init__(self, width: int = 64, blocks: int = 16, growth: int = 32, downsample: int = 1) -> None:
         super().__init__()
         self.trunk = ResidualTrunk(3, width, blocks, growth, downsample, batch_norm=False)
 
     def forward(self, blurred: Tensor) -> Tensor:
-        return blurred + self.trunk(blurred)
+        restored = blurred + self.trunk(blurred)
+        return restored if self.training else restored.clamp(0, 1)

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file
 from torch import Tensor, nn
+
+from dbgan.models.tensors import read_named
 
 RANDOM = "random"
 # torchvision's numbering of VGG-19 up to conv3_3 ("features.<n>"): channels of a conv in units of the width, or a pool.
@@ -64,13 +65,9 @@ class VGGFeatures(nn.Module):
 def _conv_weights(path: Path, wanted: dict[str, Tensor]) -> dict[str, Tensor]:
     """The tensors `wanted` from a torchvision vgg19 file; nothing in the file is executed."""
     try:
-        found = load_file(path) if path.suffix == ".safetensors" else torch.load(path, "cpu", weights_only=True)
-    except OSError as error:
-        raise ValueError(f"perceptual.weights, {path}: cannot be read ({error.strerror or error})") from None
-    except Exception:  # torch raises many kinds, with advice to execute what is in the file
-        raise ValueError(f"perceptual.weights, {path}: refused, no weights file or more than tensors in it") from None
-    if not isinstance(found, dict):
-        raise ValueError(f"perceptual.weights, {path}: holds no named tensors")
+        found = read_named(path)
+    except ValueError as error:
+        raise ValueError(f"perceptual.weights, {error}") from None
     for key, tensor in wanted.items():
         if not isinstance(found.get(key), Tensor) or found[key].shape != tensor.shape:
             raise ValueError(f"perceptual.weights, {path}: {key} is missing or has another shape than in VGG-19")

@@ -1,10 +1,10 @@
-"""The critic: one logit for an image, patches that fit, and what it may be shown instead of colours."""
+"""The critics: a logit for an image or a map of them, sizes that fit, and what they may see instead of colours."""
 
 import pytest
 import torch
 from torch import nn
 
-from dbgan.models.critics import VGGCritic, standard_luminance
+from dbgan.models.critics import PatchCritic, VGGCritic, build_critic, standard_luminance
 
 
 def photographs(n=2, size=32):
@@ -78,8 +78,62 @@ def test_standard_luminance_tells_sharp_from_blurred():
 
 
 @pytest.mark.parametrize("luminance", [False, True])
-def test_a_critic_is_shown_colours_or_standard_luminance(luminance):
-    critic, seen = VGGCritic(4, 32, luminance), []
+@pytest.mark.parametrize("kind", ["vgg", "patch"])
+def test_a_critic_is_shown_colours_or_standard_luminance(kind, luminance):
+    """The patch critic sees colours from -1 to 1, as DeblurGAN's."""
+    critic, seen = build_critic(kind, 4, 32, luminance), []
     critic.convs[0].register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
     critic(photographs())
-    assert seen[0].equal(standard_luminance(photographs()) if luminance else photographs())
+    colours = photographs() if kind == "vgg" else photographs() * 2 - 1
+    assert seen[0].equal(standard_luminance(photographs()) if luminance else colours)
+
+
+def test_only_convs_before_a_batch_norm_go_without_bias():
+    with_bias, without = VGGCritic(4, 32, luminance=False), VGGCritic(4, 32, luminance=False, conv_bias=False)
+    assert all(conv.bias is not None for conv in with_bias.convs)
+    assert [conv.bias is not None for conv in without.convs] == [True] + [False] * 9
+
+
+@pytest.mark.parametrize("luminance", [False, True])
+@pytest.mark.parametrize(("height", "width"), [(2, 2), (5, 3), (7, 16), (33, 64)])
+def test_a_map_of_logits_for_images_of_any_size(height, width, luminance):
+    critic = PatchCritic(4, luminance=luminance)
+    logits = critic(torch.rand(2, 3, height, width))
+    for _ in range(3):
+        height, width = height // 2 + 1, width // 2 + 1
+    assert logits.shape == (2, 1, height + 2, width + 2)
+    assert logits.isfinite().all()
+
+
+@pytest.mark.parametrize(("layers", "channels"), [(1, [4, 8]), (3, [4, 8, 16, 32]), (5, [4, 8, 16, 32, 32, 32])])
+def test_layers_double_the_channels_up_to_eight_times_the_width(layers, channels):
+    critic = PatchCritic(4, layers)
+    assert [conv.out_channels for conv in critic.convs] == channels
+    assert [conv.stride[0] for conv in critic.convs] == [2] * layers + [1]
+    assert len(critic.norms) == layers
+
+
+def test_a_logit_of_the_map_sees_a_patch_of_70_pixels():
+    critic, image = PatchCritic(4).eval(), torch.rand(1, 3, 128, 128, requires_grad=True)
+    critic(image)[0, 0, 9, 9].backward()
+    rows = image.grad.abs().sum(dim=(0, 1, 3)).nonzero().flatten()
+    assert rows[-1] - rows[0] + 1 == 70
+
+
+def test_in_training_the_patch_critic_judges_each_image_by_itself_and_the_vgg_critic_all_together():
+    for kind, alone in (("patch", True), ("vgg", False)):
+        critic = build_critic(kind, 4, 32, luminance=False).train()
+        assert critic(photographs(4))[:2].allclose(critic(photographs(4)[:2]), atol=1e-5) == alone
+
+
+@pytest.mark.parametrize(("kind", "network"), [("vgg", VGGCritic), ("patch", PatchCritic)])
+def test_critics_are_built_by_name(kind, network):
+    critic = build_critic(kind, 4, 64, luminance=True)
+    assert type(critic) is network
+    assert critic.luminance
+    assert critic.convs[0].out_channels == 4
+
+
+def test_an_unknown_critic_is_refused():
+    with pytest.raises(ValueError, match=r"'pixel'.*vgg, patch"):
+        build_critic("pixel", 4, 64, luminance=False)

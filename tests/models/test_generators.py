@@ -1,15 +1,38 @@
-"""Both generators: any image size, noise maps, names and initialisation."""
+"""The paper's generators: any image size, noise maps. All generators: names, weights files and initialisation."""
 
 import pytest
 import torch
 from torch import nn
 
+from dbgan import checkpoint
+from dbgan.losses.content import multi_stage, stages
 from dbgan.models.bgan import NOISE_CHANNELS, BlurGenerator
 from dbgan.models.critics import VGGCritic
 from dbgan.models.dbgan import DeblurGenerator
-from dbgan.models.generators import GENERATORS, build_generator, gaussian_init
+from dbgan.models.generators import (
+    BLURS,
+    DEBLURS,
+    GENERATORS,
+    build_generator,
+    gaussian_init,
+    new_generator,
+    reverse,
+)
 
 SIZES = [(1, 1), (1, 6), (5, 3), (7, 13), (16, 9)]
+OWN = ("bgan", "dbgan")  # the paper's
+DENSE = {"width": 4, "blocks": 1, "growth": 2, "downsample": 2}
+SFT = {"width": 4, "blocks": 2, "condition_width": 6, "shared_channels": 3}
+TINY = {
+    "bgan": DENSE | {"batch_norm": True, "noise": "vector"},
+    "sftnet_blur": SFT | {"noise": "spatial"},
+    "dbgan": DENSE,
+    "srresnet": {"width": 4, "blocks": 1, "scale": 1, "batch_norm": True, "skip": False},
+    "deblurgan": {"width": 4, "blocks": 1, "dropout": True, "running_statistics": True, "signed": False},
+    "sftnet_deblur": SFT | {"condition_channels": 2},
+    "mprnet": {"width": 4, "unet_growth": 2, "orsnet_growth": 2, "blocks": 1, "reduction": 2},
+    "nafnet": {"width": 4, "encoder_blocks": [1, 2], "middle_blocks": 1, "decoder_blocks": [1, 1], "train_size": 8},
+}
 
 
 def deblur(downsample=1):
@@ -48,11 +71,13 @@ def test_with_a_silent_tail_the_image_passes_unchanged(downsample):
         assert network(photo, *more).equal(photo)
 
 
-def test_output_is_not_clamped():
-    network = deblur()
-    nn.init.constant_(network.trunk.tail.bias, 3)
-    nn.init.zeros_(network.trunk.tail.weight)
-    assert network(images(4, 4)).min() >= 3
+def test_output_is_clamped_in_evaluation_and_not_in_training():
+    for bias, bound in ((3, 1), (-3, 0)):
+        network = deblur()
+        nn.init.constant_(network.trunk.tail.bias, bias)
+        nn.init.zeros_(network.trunk.tail.weight)
+        assert network(images(4, 4)).equal(images(4, 4) + bias)
+        assert (network.eval()(images(4, 4)) == bound).all()
 
 
 def test_downsampling_adds_no_layer_and_quarters_the_work_in_the_trunk():
@@ -102,10 +127,15 @@ def test_another_noise_map_gives_another_blur():
     assert not network(photo, noise_of(network, photo)).allclose(network(photo, noise_of(network, photo, seed=1)))
 
 
-def test_generators_are_built_by_name():
-    assert isinstance(build_generator("dbgan", width=4, blocks=1, growth=2, downsample=1), DeblurGenerator)
-    config = {"width": 4, "blocks": 1, "growth": 2, "downsample": 1, "batch_norm": True, "noise": "vector"}
-    assert isinstance(build_generator("bgan", **config), BlurGenerator)
+@pytest.mark.parametrize("name", TINY)
+def test_generators_are_built_by_name_with_weights_channels_last(name):
+    network = build_generator(name, **TINY[name])
+    assert type(network) is GENERATORS[name]
+    assert all(p.is_contiguous(memory_format=torch.channels_last) for p in network.parameters() if p.dim() == 4)
+
+
+def test_all_generators_of_the_pipeline_are_tested_here():
+    assert set(TINY) == {*DEBLURS, *BLURS}
 
 
 def test_an_unknown_name_is_refused_with_the_known_ones():
@@ -136,3 +166,74 @@ def test_gaussian_init_is_a_function_of_the_seed():
 
     assert weights(1).equal(weights(1))
     assert not weights(1).equal(weights(2))
+
+
+def inputs(network, size=(13, 18)):
+    """Photographs, and noise maps where the network takes them."""
+    photo = images(*size)
+    return (photo, noise_of(network, photo)) if hasattr(network, "draw_noise") else (photo,)
+
+
+def weights(network):
+    return {key: tensor.clone() for key, tensor in network.state_dict().items()}
+
+
+def same(first, second):
+    return first.keys() == second.keys() and all(tensor.equal(second[key]) for key, tensor in first.items())
+
+
+@pytest.mark.parametrize("name", TINY)
+def test_trained_saved_and_loaded_a_generator_computes_the_same_bit_for_bit(tmp_path, name):
+    network = new_generator(name, 1, 0.1, **TINY[name])
+    untrained = weights(network)
+    optimizer = torch.optim.Adam(network.parameters(), lr=1e-2)
+    for _ in range(2):
+        optimizer.zero_grad()
+        multi_stage(stages(network(*inputs(network))), 1 - images(13, 18)).backward()
+        optimizer.step()
+    assert not same(weights(network), untrained)
+    path = tmp_path / "weights.safetensors"
+    checkpoint.save(path, network, name, TINY[name])
+    loaded = checkpoint.load(path, build_generator, [name])
+    assert checkpoint.recipe(path) == (name, TINY[name])
+    assert same(weights(loaded), weights(network))
+    expected, found = (stages(net(*inputs(net))) for net in (network.eval(), loaded))
+    assert len(found) == len(expected)
+    assert all(a.equal(b) for a, b in zip(found, expected, strict=True))
+
+
+@pytest.mark.parametrize("name", TINY)
+def test_new_weights_are_a_function_of_the_seed_alone_and_draw_from_no_other_source(name):
+    first = weights(new_generator(name, 1, 0.01, **TINY[name]))
+    before = torch.random.get_rng_state()
+    again, other = (weights(new_generator(name, seed, 0.01, **TINY[name])) for seed in (1, 2))
+    assert torch.random.get_rng_state().equal(before)
+    torch.rand(3)
+    assert same(weights(new_generator(name, 1, 0.01, **TINY[name])), first)
+    assert same(again, first)
+    assert not same(other, first)
+
+
+@pytest.mark.parametrize("name", TINY)
+def test_the_papers_own_start_from_the_gaussian_and_the_others_as_their_layers_do(name):
+    found = weights(new_generator(name, 1, 0.5, **TINY[name]))
+    torch.manual_seed(1)
+    network = build_generator(name, **TINY[name])
+    assert same(found, weights(gaussian_init(network, 1, 0.5) if name in OWN else network))
+    assert same(found, weights(new_generator(name, 1, 0.01, **TINY[name]))) == (name not in OWN)
+
+
+@pytest.mark.parametrize(("name", "back"), [("bgan", "dbgan"), ("sftnet_blur", "sftnet_deblur")])
+def test_the_other_way_of_a_cycle_goes_a_deblurring_generator_of_the_same_kind_and_size(name, back):
+    found, config = reverse(name, TINY[name])
+    assert found == back
+    assert found in DEBLURS
+    shared = TINY[name].keys() & TINY[back].keys()
+    assert config == {key: TINY[name][key] for key in shared}
+    assert shared == config.keys() >= {"width", "blocks"}
+    assert build_generator(found, **config)(images(5, 7)).shape == (2, 3, 5, 7)
+    assert TINY[name].keys() - shared <= {"batch_norm", "noise"}
+
+
+def test_every_blur_generator_has_its_way_back():
+    assert {reverse(name, TINY[name])[0] for name in BLURS} <= set(DEBLURS)

@@ -1,0 +1,105 @@
+"""DeblurGAN's generator: residual blocks at a quarter of the resolution (Kupyn et al., CVPR 2018, Sec. 3.2, Fig. 3)."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+LEAST = 8  # pixels a side: the blocks reflect one pixel at a quarter of the resolution, which takes two there
+
+
+@dataclass(frozen=True)
+class DeblurGANConfig:
+    """Size and kind of DeblurGAN's generator."""
+
+    width: int  # channels at full resolution; doubled at each of the two halvings
+    blocks: int  # residual blocks, each of two convs
+    dropout: bool  # half of the values dropped between the two convs of each block, in training
+    running_statistics: bool  # evaluation normalises by averages of training; without, by the image's own statistics
+    signed: bool  # images in [-1, 1] and a clamped result, as published; without, [0, 1] and no clamp
+
+
+def padding(size: int) -> int:
+    """Pixels to add to a height or width so that it can be halved twice and then still be reflected."""
+    return max(-size % 4, LEAST - size)
+
+
+class NormedConv(nn.Module):
+    """A conv and instance normalisation of what it gives, without a scale or shift of its own."""
+
+    def __init__(self, conv: nn.Conv2d | nn.ConvTranspose2d, running_statistics: bool) -> None:
+        super().__init__()
+        self.conv = conv
+        self.norm = nn.InstanceNorm2d(conv.out_channels, track_running_stats=running_statistics)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.norm(self.conv(x))
+
+
+class ResidualBlock(nn.Module):
+    """Two 3x3 convs with ReLU and dropout between, and a skip over them. (N, width, H, W) -> the same."""
+
+    def __init__(self, width: int, dropout: bool, running_statistics: bool) -> None:
+        super().__init__()
+        self.first, self.second = (
+            NormedConv(nn.Conv2d(width, width, 3, padding=1, padding_mode="reflect"), running_statistics)
+            for _ in range(2)
+        )
+        self.dropout = nn.Dropout(0.5) if dropout else nn.Identity()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.second(self.dropout(F.relu(self.first(x))))
+
+
+class DeblurGAN(nn.Module):
+    """Nine residual blocks, 64 channels at full resolution and 256 in the blocks as published.
+
+    (N, 3, H, W) in [-1, 1] -> the same, clamped; or, not `signed`, [0, 1] -> the same, not clamped. Any H and W are
+    taken: the right and bottom border is repeated up to a multiple of 4 and at least 8, and cut off again.
+
+    In training the statistics are the image's own, and so they were in the authors' tests, which never call eval().
+    Of a flat image they make a pattern: zeros around and rounding are all its contrast, and each layer stretches it.
+    """
+
+    def __init__(
+        self,
+        width: int = 64,
+        blocks: int = 9,
+        dropout: bool = True,
+        running_statistics: bool = True,
+        signed: bool = True,
+    ) -> None:
+        super().__init__()
+
+        def halve(channels: int) -> NormedConv:
+            conv = nn.Conv2d(channels, 2 * channels, 3, stride=2, padding=1)
+            return NormedConv(conv, running_statistics)
+
+        def double(channels: int) -> NormedConv:
+            conv = nn.ConvTranspose2d(channels, channels // 2, 3, stride=2, padding=1, output_padding=1)
+            return NormedConv(conv, running_statistics)
+
+        self.signed = signed
+        self.head = NormedConv(nn.Conv2d(3, width, 7, padding=3, padding_mode="reflect"), running_statistics)
+        self.down = nn.ModuleList([halve(width), halve(2 * width)])
+        self.blocks = nn.Sequential(*(ResidualBlock(4 * width, dropout, running_statistics) for _ in range(blocks)))
+        self.up = nn.ModuleList([double(4 * width), double(2 * width)])
+        self.tail = nn.Conv2d(width, 3, 7, padding=3, padding_mode="reflect")
+
+    def change(self, blurred: Tensor) -> Tensor:
+        """What is to be added to an image in [-1, 1]. (N, 3, H, W) -> the same size, in [-1, 1]."""
+        height, width = blurred.shape[-2:]
+        x = F.pad(blurred, (0, padding(width), 0, padding(height)), mode="replicate")
+        x = F.relu(self.head(x))  # (N, width, H, W)
+        for halve in self.down:
+            x = F.relu(halve(x))  # (N, 2 * width, H / 2, W / 2), then (N, 4 * width, H / 4, W / 4)
+        x = self.blocks(x)
+        for double in self.up:
+            x = F.relu(double(x))  # back to (N, width, H, W)
+        return torch.tanh(self.tail(x))[..., :height, :width]
+
+    def forward(self, blurred: Tensor) -> Tensor:
+        if self.signed:
+            return (blurred + self.change(blurred)).clamp(-1, 1)
+        return blurred + self.change(2 * blurred - 1) / 2  # the same sum, on half the scale

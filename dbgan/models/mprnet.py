@@ -1,0 +1,248 @@
+"""MPRNet, a deblurring generator of three stages: a blurred image in, three restored ones out, each better.
+
+Zamir et al., "Multi-Stage Progressive Image Restoration", CVPR 2021. Stage 1 encodes quarters of the image and
+decodes halves, stage 2 encodes halves and decodes the whole, both by a U-Net; stage 3 works on the whole at its own
+resolution (Fig. 2). No layer has a bias. All PReLUs share one learnable slope, which the network hands down.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+MULTIPLE = 8  # H and W are halved into patches, and those twice more by the U-Net
+
+
+@dataclass(frozen=True)
+class MPRNetConfig:
+    """Size of MPRNet."""
+
+    width: int  # channels at full resolution in stages 1 and 2
+    unet_growth: int  # channels that each of the two coarser levels of the U-Nets adds
+    orsnet_growth: int  # channels that stage 3 has above `width`
+    blocks: int  # channel attention blocks in each of stage 3's three original resolution blocks
+    reduction: int  # channel attention passes through 1 / reduction of the channels
+
+
+def conv(inputs: int, outputs: int, size: int) -> nn.Conv2d:
+    """A conv that keeps H and W."""
+    return nn.Conv2d(inputs, outputs, size, padding=size // 2, bias=False)
+
+
+def split(x: Tensor, dim: int) -> Tensor:
+    """Halves of images as a batch: (N, C, H, W) -> (2N, C, H / 2, W) for dim -2, first all upper, then all lower."""
+    return torch.cat(x.chunk(2, dim=dim))
+
+
+def join(x: Tensor, dim: int) -> Tensor:
+    """Undoes `split`."""
+    return torch.cat(x.chunk(2), dim=dim)
+
+
+class ChannelAttentionBlock(nn.Module):
+    """Two convs; what they change is weighed channel by channel: CAB (Sec. 3.1). (N, width, H, W) -> the same."""
+
+    def __init__(self, width: int, reduction: int) -> None:
+        super().__init__()
+        self.conv1 = conv(width, width, 3)
+        self.conv2 = conv(width, width, 3)
+        self.squeeze = conv(width, width // reduction, 1)
+        self.excite = conv(width // reduction, width, 1)
+
+    def forward(self, x: Tensor, slope: Tensor) -> Tensor:
+        change = self.conv2(F.prelu(self.conv1(x), slope))
+        weight = torch.sigmoid(self.excite(F.relu(self.squeeze(change.mean(dim=(2, 3), keepdim=True)))))
+        return x + change * weight  # weight: (N, width, 1, 1)
+
+
+def attention_blocks(count: int, width: int, reduction: int) -> nn.ModuleList:
+    """Channel attention blocks to be run by `in_turn`; a level of a U-Net has two."""
+    return nn.ModuleList(ChannelAttentionBlock(width, reduction) for _ in range(count))
+
+
+def in_turn(blocks: Iterable[nn.Module], x: Tensor, slope: Tensor) -> Tensor:
+    """x: (N, width, H, W) -> the same."""
+    for block in blocks:
+        x = block(x, slope)
+    return x
+
+
+class ShallowFeatures(nn.Module):
+    """A conv and a channel attention block, where each stage reads the image: (N, 3, H, W) -> (N, width, H, W)."""
+
+    def __init__(self, width: int, reduction: int) -> None:
+        super().__init__()
+        self.conv = conv(3, width, 3)
+        self.block = ChannelAttentionBlock(width, reduction)
+
+    def forward(self, image: Tensor, slope: Tensor) -> Tensor:
+        return self.block(self.conv(image), slope)
+
+
+class Resize(nn.Module):
+    """To another level of a U-Net: (N, inputs, H, W) -> (N, outputs, scale * H, scale * W), bilinear and a 1x1 conv."""
+
+    def __init__(self, inputs: int, outputs: int, scale: float) -> None:
+        super().__init__()
+        self.scale = scale
+        self.conv = conv(inputs, outputs, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.conv(F.interpolate(x, scale_factor=self.scale, mode="bilinear", align_corners=False))
+
+
+class CrossStageFusion(nn.Module):
+    """Adds what the stage before found at one level of its encoder and decoder: CSFF (Sec. 3.2, Fig. 3c and 3d)."""
+
+    def __init__(self, from_encoder: nn.Module, from_decoder: nn.Module) -> None:
+        super().__init__()
+        self.from_encoder = from_encoder
+        self.from_decoder = from_decoder
+
+    def forward(self, x: Tensor, encoded: Tensor, decoded: Tensor) -> Tensor:
+        return x + self.from_encoder(encoded) + self.from_decoder(decoded)
+
+
+class Encoder(nn.Module):
+    """Down half a U-Net (Fig. 3a): (N, widths[0], H, W) -> the levels, (N, widths[k], H / 2^k, W / 2^k).
+
+    With `fuses` it takes the levels of the stage before, of its encoder and of its decoder.
+    """
+
+    def __init__(self, widths: list[int], reduction: int, fuses: bool) -> None:
+        super().__init__()
+        self.levels = nn.ModuleList(attention_blocks(2, width, reduction) for width in widths)
+        self.downs = nn.ModuleList(Resize(fine, coarse, 0.5) for fine, coarse in pairwise(widths))
+        self.fusions = nn.ModuleList(CrossStageFusion(conv(w, w, 1), conv(w, w, 1)) for w in widths if fuses)
+
+    def forward(self, x: Tensor, slope: Tensor, *before: list[Tensor]) -> list[Tensor]:
+        outputs = []
+        for k, level in enumerate(self.levels):
+            x = in_turn(level, self.downs[k - 1](x) if k else x, slope)
+            if self.fusions:
+                x = self.fusions[k](x, *(found[k] for found in before))
+            outputs.append(x)
+        return outputs
+
+
+class Decoder(nn.Module):
+    """Up the other half (Fig. 3a), a channel attention block on each skip: an encoder's levels -> the same sizes."""
+
+    def __init__(self, widths: list[int], reduction: int) -> None:
+        super().__init__()
+        self.levels = nn.ModuleList(attention_blocks(2, width, reduction) for width in widths)
+        self.skips = nn.ModuleList(ChannelAttentionBlock(width, reduction) for width in widths[:-1])
+        self.ups = nn.ModuleList(Resize(coarse, fine, 2) for fine, coarse in pairwise(widths))
+
+    def forward(self, encoded: list[Tensor], slope: Tensor) -> list[Tensor]:
+        outputs = [in_turn(self.levels[-1], encoded[-1], slope)]
+        for k in reversed(range(len(self.ups))):
+            x = self.ups[k](outputs[0]) + self.skips[k](encoded[k], slope)
+            outputs.insert(0, in_turn(self.levels[k], x, slope))
+        return outputs
+
+
+class SupervisedAttention(nn.Module):
+    """Restores the image, and lets on to the next stage what that image finds useful: SAM (Sec. 3.3, Fig. 4).
+
+    x: (N, width, H, W), blurred: (N, 3, H, W) -> features like x, restored like blurred.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.features = conv(width, width, 1)
+        self.image = conv(width, 3, 1)
+        self.mask = conv(3, width, 1)
+
+    def forward(self, x: Tensor, blurred: Tensor) -> tuple[Tensor, Tensor]:
+        restored = self.image(x) + blurred
+        return x + self.features(x) * torch.sigmoid(self.mask(restored)), restored
+
+
+class OriginalResolutionBlock(nn.Module):
+    """Channel attention blocks, a conv and a skip over all: ORB (Fig. 3b). (N, width, H, W) -> the same."""
+
+    def __init__(self, width: int, blocks: int, reduction: int) -> None:
+        super().__init__()
+        self.body = attention_blocks(blocks, width, reduction).append(conv(width, width, 3))
+
+    def forward(self, x: Tensor, slope: Tensor) -> Tensor:
+        *blocks, tail = self.body
+        return x + tail(in_turn(blocks, x, slope))
+
+
+def to_full_resolution(widths: list[int], outputs: int) -> nn.Sequential:
+    """From the last of the U-Net levels `widths`, level by level, and to `outputs` channels."""
+    ups = [Resize(coarse, fine, 2) for coarse, fine in pairwise(reversed(widths))]
+    return nn.Sequential(*ups, conv(widths[0], outputs, 1))
+
+
+class OriginalResolutionNetwork(nn.Module):
+    """Three original resolution blocks, after each one level of stage 2: ORSNet (Sec. 3.1, Fig. 3b and 3d).
+
+    x: (N, width, H, W), encoded and decoded: the levels, (N, widths[k], H / 2^k, W / 2^k) -> like x.
+    """
+
+    def __init__(self, width: int, widths: list[int], blocks: int, reduction: int) -> None:
+        super().__init__()
+        self.groups = nn.ModuleList(OriginalResolutionBlock(width, blocks, reduction) for _ in widths)
+        ways = [[to_full_resolution(widths[: k + 1], width) for _ in range(2)] for k in range(len(widths))]
+        self.fusions = nn.ModuleList(CrossStageFusion(*pair) for pair in ways)
+
+    def forward(self, x: Tensor, slope: Tensor, encoded: list[Tensor], decoded: list[Tensor]) -> Tensor:
+        for group, fusion, *level in zip(self.groups, self.fusions, encoded, decoded, strict=True):
+            x = fusion(group(x, slope), *level)
+        return x
+
+
+class MPRNet(nn.Module):
+    """By default of the size published for deblurring, 20.1 million weights.
+
+    (N, 3, H, W) in [0, 1] -> [of stage 3, of stage 2, of stage 1], each of the same size and not clamped; the first
+    is the restored image, all three are trained. Any H and W are taken; what is no multiple of 8 is padded by
+    repeating the border and cut off again.
+    """
+
+    def __init__(
+        self, width: int = 96, unet_growth: int = 48, orsnet_growth: int = 32, blocks: int = 8, reduction: int = 4
+    ) -> None:
+        super().__init__()
+        widths = [width, width + unet_growth, width + 2 * unet_growth]
+        full = width + orsnet_growth
+        self.slope = nn.Parameter(torch.full((1,), 0.25))
+        self.shallow1 = ShallowFeatures(width, reduction)
+        self.encoder1 = Encoder(widths, reduction, fuses=False)
+        self.decoder1 = Decoder(widths, reduction)
+        self.attention1 = SupervisedAttention(width)
+        self.shallow2 = ShallowFeatures(width, reduction)
+        self.merge2 = conv(2 * width, width, 3)
+        self.encoder2 = Encoder(widths, reduction, fuses=True)
+        self.decoder2 = Decoder(widths, reduction)
+        self.attention2 = SupervisedAttention(width)
+        self.shallow3 = ShallowFeatures(width, reduction)
+        self.merge3 = conv(2 * width, full, 3)
+        self.orsnet3 = OriginalResolutionNetwork(full, widths, blocks, reduction)
+        self.tail3 = conv(full, 3, 3)
+
+    def forward(self, blurred: Tensor) -> list[Tensor]:
+        height, width = blurred.shape[-2:]
+        whole = F.pad(blurred, (0, -width % MULTIPLE, 0, -height % MULTIPLE), mode="replicate")
+        halves = split(whole, -2)  # (2N, 3, H / 2, W)
+        slope = self.slope
+
+        quarters = self.shallow1(split(halves, -1), slope)  # (4N, width, H / 2, W / 2)
+        encoded = [join(x, -1) for x in self.encoder1(quarters, slope)]
+        decoded = self.decoder1(encoded, slope)
+        features, restored1 = self.attention1(decoded[0], halves)
+
+        x = self.merge2(torch.cat([self.shallow2(halves, slope), features], dim=1))  # (2N, width, H / 2, W)
+        encoded = [join(x, -2) for x in self.encoder2(x, slope, encoded, decoded)]
+        decoded = self.decoder2(encoded, slope)
+        features, restored2 = self.attention2(decoded[0], whole)
+
+        x = self.merge3(torch.cat([self.shallow3(whole, slope), features], dim=1))  # (N, full, H, W)
+        restored3 = self.tail3(self.orsnet3(x, slope, encoded, decoded)) + whole
+        return [restored[..., :height, :width] for restored in (restored3, restored2, join(restored1, -2))]

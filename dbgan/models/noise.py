@@ -1,0 +1,14 @@
+"""The noise map that makes BGAN's blurs of one photograph differ (paper, Sec. 3)."""
+
+import torch
+from torch import Tensor
+
+NOISE_CHANNELS = 4
+
+
+def noise_map(kind: str, like: Tensor, generator: torch.Generator) -> Tensor:
+    """Noise maps (N, 4, H, W) for images `like`: "vector", the paper's, repeats 4 values from N(0, 1) over the image;
+    "spatial", the open reproduction's, draws them for every pixel. `generator` lives on the CPU."""
+    n, _, height, width = like.shape
+    size = (n, NOISE_CHANNELS, height, width) if kind == "spatial" else (n, NOISE_CHANNELS, 1, 1)
+    return torch.randn(size, generator=generator).to(like.device).expand(n, NOISE_CHANNELS, height, width)
