@@ -7,6 +7,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 VISIBLE = 0.015  # mean absolute difference of the 4 x 4 blocks of two blurs that are clearly unlike
+GAUSSIAN = (0.05, 0.25, 0.4, 0.25, 0.05)  # Burt and Adelson, "The Laplacian Pyramid as a Compact Image Code", 1983
+EDGE_WEIGHT = 0.05  # of the edge loss against the Charbonnier loss (MPRNet, Sec. 3)
 
 
 def perceptual(output: Tensor, target: Tensor, features: Callable[[Tensor], Tensor]) -> Tensor:
@@ -36,6 +38,44 @@ def sameness(a: Tensor, b: Tensor) -> Tensor:
     difference = F.avg_pool2d(a - b, 4)
     detail = difference - F.interpolate(F.avg_pool2d(difference, 4), size=difference.shape[-2:])
     return F.relu(VISIBLE - detail.abs().mean(dim=(1, 2, 3))).mean()
+
+
+def charbonnier(output: Tensor, target: Tensor) -> Tensor:
+    """Mean of sqrt(difference^2 + 0.001^2), an L1 distance with a smooth foot (MPRNet, Eq. 2). Any equal sizes."""
+    return ((output - target).square() + 1e-3**2).sqrt().mean()
+
+
+def smoothed(image: Tensor) -> Tensor:
+    """Each channel under a 5 x 5 Gaussian, the border repeated: (N, C, H, W) -> the same."""
+    weights = image.new_tensor(GAUSSIAN)
+    kernel = torch.outer(weights, weights).expand(image.shape[1], 1, 5, 5)
+    with torch.autocast(image.device.type, enabled=False):  # a loss, and no conv of a network
+        return F.conv2d(F.pad(image, (2, 2, 2, 2), mode="replicate"), kernel, groups=image.shape[1])
+
+
+def laplacian(image: Tensor) -> Tensor:
+    """What an image loses when it is smoothed, halved and doubled again: (N, C, H, W) of any size -> the same."""
+    sparse = torch.zeros_like(image)
+    sparse[..., ::2, ::2] = 4 * smoothed(image)[..., ::2, ::2]
+    return image - smoothed(sparse)
+
+
+def edge(output: Tensor, target: Tensor) -> Tensor:
+    """Charbonnier distance of the Laplacians (MPRNet, Eq. 3). output, target: (N, 3, H, W) of any size."""
+    return charbonnier(laplacian(output), laplacian(target))
+
+
+def stages(output: Tensor | list[Tensor]) -> list[Tensor]:
+    """What a generator gave, as a list; a network of several stages gives the last one's result first."""
+    return output if isinstance(output, list) else [output]
+
+
+def multi_stage(stages: list[Tensor], target: Tensor) -> Tensor:
+    """The sum over the outputs of all stages of Charbonnier and, with weight 0.05, edge loss.
+
+    Zamir et al., "Multi-Stage Progressive Image Restoration", CVPR 2021, Sec. 3, Eq. 1. stages: (N, 3, H, W) each.
+    """
+    return sum(charbonnier(output, target) + EDGE_WEIGHT * edge(output, target) for output in stages)
 
 
 def psnr(output: Tensor, target: Tensor) -> Tensor:

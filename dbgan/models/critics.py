@@ -1,5 +1,6 @@
-"""The critic of both networks, VGG-style as in SRGAN (paper, Sec. 3)."""
+"""The critics: the paper's of both networks, VGG-style as in SRGAN (Sec. 3), and DeblurGAN's, which judges patches."""
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -24,16 +25,17 @@ class VGGCritic(nn.Module):
 
     (N, 3, patch, patch) -> (N,) logits, one for an image; no sigmoid, which belongs to the loss. `width` is 64 in
     the paper; `patch` must be a multiple of 32. With `luminance`, which is ours, it is shown `standard_luminance`.
+    Without `conv_bias` the convs before a BatchNorm, which takes any bias out again, have none, as in BasicSR's.
     """
 
-    def __init__(self, width: int, patch: int, luminance: bool) -> None:
+    def __init__(self, width: int, patch: int, luminance: bool, conv_bias: bool = True) -> None:
         super().__init__()
         self.luminance = luminance
         if patch % 32:
             raise ValueError(f"the critic needs a patch that is a multiple of 32, not {patch}")
         channels = [3, *(width * w for w in WIDTHS for _ in range(2))]
         self.convs = nn.ModuleList(
-            nn.Conv2d(i, o, 4 if k % 2 else 3, stride=1 + k % 2, padding=1)
+            nn.Conv2d(i, o, 4 if k % 2 else 3, stride=1 + k % 2, padding=1, bias=conv_bias or k == 0)
             for k, (i, o) in enumerate(zip(channels, channels[1:], strict=False))
         )
         self.norms = nn.ModuleList(nn.BatchNorm2d(c) for c in channels[2:])
@@ -47,3 +49,43 @@ class VGGCritic(nn.Module):
         for conv, norm in zip(self.convs[1:], self.norms, strict=True):
             x = F.leaky_relu(norm(conv(x)), SLOPE)
         return self.logit(F.leaky_relu(self.hidden(x.flatten(1)), SLOPE)).squeeze(1)
+
+
+class PatchCritic(nn.Module):
+    """DeblurGAN's critic, which is pix2pix': 4x4 convs, `layers` with stride 2 and two without.
+
+    (N, 3, H, W) in [0, 1] -> (N, 1, h, w) logits, one for each patch that a logit sees: 70 pixels wide with three
+    layers; no sigmoid. Any size from 2 pixels on fits. InstanceNorm after all but the first and the last conv; in
+    training it takes each image's own statistics, in eval mode those of the training. With `luminance`, which is
+    ours, it is shown `standard_luminance`.
+    """
+
+    def __init__(self, width: int = 64, layers: int = 3, luminance: bool = False) -> None:
+        super().__init__()
+        self.luminance = luminance
+        channels = [3, *(width * min(2**k, 8) for k in range(layers + 1))]
+        self.convs = nn.ModuleList(
+            nn.Conv2d(i, o, 4, stride=2 if k < layers else 1, padding=2)
+            for k, (i, o) in enumerate(zip(channels, channels[1:], strict=False))
+        )
+        self.norms = nn.ModuleList(nn.InstanceNorm2d(c, track_running_stats=True) for c in channels[2:])
+        self.logit = nn.Conv2d(channels[-1], 1, 4, padding=2)
+
+    def forward(self, image: Tensor) -> Tensor:
+        image = standard_luminance(image) if self.luminance else 2 * image - 1
+        x = F.leaky_relu(self.convs[0](image), SLOPE)
+        for conv, norm in zip(self.convs[1:], self.norms, strict=True):
+            x = F.leaky_relu(norm(conv(x)), SLOPE)
+        return self.logit(x)
+
+
+def build_critic(kind: str, width: int, patch: int, luminance: bool) -> nn.Module:
+    """A critic by name, "vgg" or "patch"; the latter takes photographs of any size, so `patch` is not used. Its
+    weights lie channels-last, which convs compute fastest."""
+    if kind == "vgg":
+        critic: nn.Module = VGGCritic(width, patch, luminance)
+    elif kind == "patch":
+        critic = PatchCritic(width, luminance=luminance)
+    else:
+        raise ValueError(f"no critic is called {kind!r}; there are vgg, patch")
+    return critic.to(memory_format=torch.channels_last)

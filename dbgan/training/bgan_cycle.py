@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from dbgan.losses.adversarial import rbl_critic, rbl_generator
+from dbgan.losses.adversarial import OBJECTIVES, Objective, penalty
 from dbgan.losses.content import color, perceptual, sameness
 from dbgan.training.optim import Means, OptimParams, adam, begin, frozen, judge, weighted
 from dbgan.training.resume import Row
@@ -18,10 +18,12 @@ NONE = torch.zeros(())  # a term that an update does not train on stands as 0 in
 
 @dataclass(frozen=True)
 class BganParams(OptimParams):
-    """BGAN's training; beta, the weight of the relativistic blur loss, stands at the top of params.yaml."""
+    """BGAN's training; beta, objective and critic stand at the top of params.yaml."""
 
     pairing: Literal["unpaired", "paired"]  # cycle training, or bgan_paired
-    beta: float
+    beta: float  # weight of the adversarial losses
+    objective: Objective  # what critics and generators are trained on against each other
+    critic: Literal["vgg", "patch"]  # the critics' network
     critic_width: int  # channels of the critics' first layer
     critic_lr: float  # learning rate of the critics at the start; it falls like the generators'
     critic_luminance: bool  # the critics see standardised luminance instead of colours
@@ -36,8 +38,8 @@ class BganParams(OptimParams):
 class CycleStep:
     """One update of both critics and both generators over all accumulated batches.
 
-    blur(sharp, noise) and deblur(blurred) are the generators; a noise map is a function of (seed, update). Up to
-    update p.pixel_steps both generators learn by L1 from the paired set instead.
+    blur(sharp, noise) and deblur(blurred) are the generators; a noise map, and what a gradient penalty draws, is a
+    function of (seed, update). Up to update p.pixel_steps both generators learn by L1 from the paired set instead.
     """
 
     def __init__(
@@ -69,6 +71,7 @@ class CycleStep:
             "identity_blurred": p.identity,
             "sameness": p.sameness,
         }
+        self.generator_loss, self.critic_loss = OBJECTIVES[p.objective]
         self.p, self.seed, self.device = p, seed, device
 
     def _networks(self) -> dict[str, nn.Module]:
@@ -96,8 +99,8 @@ class CycleStep:
         return {
             "perceptual": perceptual(fake_blurred, sharp, self.features),
             "color": color(fake_blurred, sharp),
-            "adversarial_blur": rbl_generator(*judge(self.blur_critic, blurred, fake_blurred)),
-            "adversarial_sharp": rbl_generator(*judge(self.sharp_critic, sharp, fake_sharp)),
+            "adversarial_blur": self.generator_loss(*judge(self.blur_critic, blurred, fake_blurred)),
+            "adversarial_sharp": self.generator_loss(*judge(self.sharp_critic, sharp, fake_sharp)),
             "cycle_sharp": F.l1_loss(self.deblur(fake_blurred), sharp),
             "cycle_blurred": F.l1_loss(self.blur(fake_sharp, noise), blurred),
             "identity_sharp": F.l1_loss(self.deblur(sharp), sharp),
@@ -121,8 +124,10 @@ class CycleStep:
             fake_blurred, fake_sharp = self.blur(sharp, noise), self.deblur(blurred)
             # Critics: tell real blurred photographs from BGAN's, and sharp photographs from deblurred ones.
             critics = {
-                "blur_critic": rbl_critic(*judge(self.blur_critic, blurred, fake_blurred.detach())),
-                "sharp_critic": rbl_critic(*judge(self.sharp_critic, sharp, fake_sharp.detach())),
+                "blur_critic": self.critic_loss(*judge(self.blur_critic, blurred, fake_blurred.detach()))
+                + penalty(self.p.objective, self.blur_critic, blurred, fake_blurred, generator),
+                "sharp_critic": self.critic_loss(*judge(self.sharp_critic, sharp, fake_sharp.detach()))
+                + penalty(self.p.objective, self.sharp_critic, sharp, fake_sharp, generator),
             }
             (sum(critics.values()) / len(batches)).backward()
             # Generators: fool the critics, undo each other, and leave alone what is as it should be.

@@ -1,4 +1,4 @@
-"""BGAN from pairs: first the blurs of the paired set by pixel loss, then real blur by perceptual + beta * RBL."""
+"""BGAN from pairs: first their blurs by pixel loss, then real blur by perceptual + beta * adversarial."""
 
 from collections.abc import Callable
 
@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from dbgan.losses.adversarial import rbl_critic, rbl_generator
+from dbgan.losses.adversarial import OBJECTIVES, penalty
 from dbgan.losses.content import color, perceptual
 from dbgan.training.bgan_cycle import NONE, BganParams
 from dbgan.training.optim import Means, adam, begin, frozen, judge, weighted
@@ -23,6 +23,7 @@ class PairedStep:
         self.features: Callable[[Tensor], Tensor] = features.to(device)
         self.blur_optimizer, self.critic_optimizer = adam(blur, p, p.lr), adam(critic, p, p.critic_lr)
         self.weights = {"perceptual": p.perceptual, "color": p.color, "adversarial": p.beta}
+        self.generator_loss, self.critic_loss = OBJECTIVES[p.objective]
         self.p, self.seed, self.device = p, seed, device
 
     def parts(self) -> dict:
@@ -39,7 +40,7 @@ class PairedStep:
         return {
             "perceptual": perceptual(fake, sharp, self.features),
             "color": color(fake, sharp),
-            "adversarial": rbl_generator(*judge(self.critic, real, fake)),
+            "adversarial": self.generator_loss(*judge(self.critic, real, fake)),
         }
 
     def __call__(self, n: int, batches: list[tuple[Tensor, Tensor, Tensor]]) -> Row:
@@ -55,7 +56,8 @@ class PairedStep:
                 (pixel / len(batches)).backward()
             else:
                 # Critic: tell real blurred photographs from BGAN's.
-                terms["critic"] = rbl_critic(*judge(self.critic, real, fake.detach()))
+                critic_loss = self.critic_loss(*judge(self.critic, real, fake.detach()))
+                terms["critic"] = critic_loss + penalty(self.p.objective, self.critic, real, fake, generator)
                 (terms["critic"] / len(batches)).backward()
                 # Generator: keep what is in the photograph, and fool the critic.
                 with frozen(self.critic):

@@ -1,23 +1,27 @@
-"""DBGAN's adversarial fine-tuning: perceptual + alpha * content + beta * RDBL (paper, Sec. 3)."""
+"""DBGAN's adversarial fine-tuning: perceptual + alpha * content + beta * adversarial, the paper's RDBL (Sec. 3)."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from dbgan.losses.adversarial import rbl_critic, rbl_generator
-from dbgan.losses.content import perceptual, psnr
+from dbgan.losses.adversarial import OBJECTIVES, Objective, penalty
+from dbgan.losses.content import multi_stage, perceptual, psnr, stages
 from dbgan.training.optim import Means, OptimParams, adam, begin, frozen, judge, weighted
 from dbgan.training.resume import Row
 
 
 @dataclass(frozen=True)
 class FinetuneParams(OptimParams):
-    """Fine-tuning; alpha and beta stand at the top of params.yaml."""
+    """Fine-tuning; alpha, beta, objective and critic stand at the top of params.yaml."""
 
     alpha: float  # weight of the content loss
-    beta: float  # weight of the relativistic blur loss
+    beta: float  # weight of the adversarial loss
+    objective: Objective  # what critic and generator are trained on against each other
+    critic: Literal["vgg", "patch"]  # the critic's network
     critic_width: int  # channels of the critic's first layer
 
 
@@ -25,17 +29,19 @@ class FinetuneStep:
     """One update of the critic and of the generator over all accumulated batches.
 
     Each batch adds to the gradients of both, from the same critic; then both step. So a batch is restored once,
-    and memory does not grow with the number of accumulated batches.
+    and memory does not grow with the number of accumulated batches. What a gradient penalty draws is a function of
+    (seed, update).
     """
 
     def __init__(
-        self, generator: nn.Module, critic: nn.Module, features: nn.Module, p: FinetuneParams, device="cpu"
+        self, generator: nn.Module, critic: nn.Module, features: nn.Module, p: FinetuneParams, seed: int, device="cpu"
     ) -> None:
         self.generator, self.critic = generator.to(device).train(), critic.to(device).train()
         self.features: Callable[[Tensor], Tensor] = features.to(device)
         self.generator_optimizer, self.critic_optimizer = adam(generator, p, p.lr), adam(critic, p, p.lr)
         self.weights = {"perceptual": 1.0, "content": p.alpha, "adversarial": p.beta}
-        self.p, self.device = p, device
+        self.generator_loss, self.critic_loss = OBJECTIVES[p.objective]
+        self.p, self.seed, self.device = p, seed, device
 
     def parts(self) -> dict:
         """All that a resumed training needs."""
@@ -46,28 +52,30 @@ class FinetuneStep:
             "critic_optimizer": self.critic_optimizer,
         }
 
-    def terms(self, restored: Tensor, sharp: Tensor) -> dict[str, Tensor]:
-        """The generator's losses."""
+    def terms(self, restored: list[Tensor], sharp: Tensor) -> dict[str, Tensor]:
+        """The generator's losses: of its result, which comes first, and, as content, of all its stages."""
         return {
-            "perceptual": perceptual(restored, sharp, self.features),
-            "content": F.mse_loss(restored, sharp),
-            "adversarial": rbl_generator(*judge(self.critic, sharp, restored)),
+            "perceptual": perceptual(restored[0], sharp, self.features),
+            "content": multi_stage(restored, sharp) if len(restored) > 1 else F.mse_loss(restored[0], sharp),
+            "adversarial": self.generator_loss(*judge(self.critic, sharp, restored[0])),
         }
 
     def __call__(self, n: int, batches: list[tuple[Tensor, Tensor]]) -> Row:
         means = Means()
         begin(n, self.p, self.generator_optimizer, self.critic_optimizer)
+        draw = torch.Generator().manual_seed(self.seed + n)
         for batch in batches:
             blurred, sharp = (images.to(self.device) for images in batch)
-            restored = self.generator(blurred)
+            restored = stages(self.generator(blurred))
             # Critic: tell true sharp photographs from restored ones.
-            critic_loss = rbl_critic(*judge(self.critic, sharp, restored.detach()))
+            critic_loss = self.critic_loss(*judge(self.critic, sharp, restored[0].detach()))
+            critic_loss = critic_loss + penalty(self.p.objective, self.critic, sharp, restored[0], draw)
             (critic_loss / len(batches)).backward()
             # Generator: stay close to the truth, and fool the critic.
             with frozen(self.critic):
                 terms = self.terms(restored, sharp)
                 (weighted(terms, self.weights) / len(batches)).backward()
-            means.add(terms | {"critic": critic_loss, "psnr": psnr(restored, sharp)})
+            means.add(terms | {"critic": critic_loss, "psnr": psnr(restored[0], sharp)})
         self.critic_optimizer.step()
         self.generator_optimizer.step()
         return means.floats()

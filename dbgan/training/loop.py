@@ -3,9 +3,10 @@
 import math
 from collections.abc import Callable, Iterator
 
+import torch
 from torch import Tensor, nn
 
-from dbgan.training.optim import OptimParams
+from dbgan.training.optim import OptimParams, autocast
 from dbgan.training.resume import Row, State, Step
 
 
@@ -14,6 +15,7 @@ def fit(
     build: Callable[[], Step],
     batches: Callable[[int], Iterator[list]],
     p: OptimParams,
+    seed: int,
     log: Callable[[Row, int], None],
     progress: Callable,
 ) -> Step:
@@ -27,7 +29,9 @@ def fit(
     since: list[Row] = []
     with progress(total=p.steps, initial=start, unit="step") as bar:
         for n, group in enumerate(batches(start), start + 1):
-            since.append(step(n, group))
+            torch.manual_seed(seed + n)  # of dropout, the one draw that no generator of ours makes
+            with autocast(p, step.device):
+                since.append(step(n, group))
             if wrong := [name for name, value in since[-1].items() if not math.isfinite(value)]:
                 raise ValueError(f"update {n}: {', '.join(wrong)} is no longer finite; lower the learning rate")
             bar.update()

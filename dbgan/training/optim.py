@@ -1,9 +1,12 @@
 """The optimisation that all trainings share: Adam, a cosine learning rate, gradients summed over batches."""
 
 import math
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -21,6 +24,7 @@ class OptimParams:
     lr_floor: float  # learning rate at the end, reached along a cosine
     log_every: int  # updates between two rows of the curve
     save_every: int  # updates between two saved states, from which a killed run goes on
+    precision: Literal["float32", "bfloat16"]  # of the convs; losses, statistics and weights are float32
 
     def __post_init__(self) -> None:
         if min(self.steps, self.batch, self.accumulate, self.patch, self.log_every, self.save_every) < 1:
@@ -29,6 +33,23 @@ class OptimParams:
             raise ValueError("save_every must be a multiple of log_every")
         if not self.lr >= self.lr_floor > 0:
             raise ValueError("lr >= lr_floor > 0 must hold")
+
+
+def autocast(p: OptimParams, device: str | torch.device) -> torch.autocast:
+    """Within it, networks compute in p.precision; in float32, with a warning, where the machine has no bfloat16."""
+    kind = torch.device(device).type
+    enabled = p.precision == "bfloat16" and _has_bfloat16(kind)
+    # No cache of the weights that were cast: through it the gradients of all their uses are added up in bfloat16.
+    return torch.autocast(kind, torch.bfloat16, enabled=enabled, cache_enabled=False)
+
+
+@cache
+def _has_bfloat16(kind: str) -> bool:
+    """Whether the machine multiplies bfloat16 itself; a CPU that emulates it is slower than in float32."""
+    found = torch.cuda.is_bf16_supported() if kind == "cuda" else torch.cpu._is_avx512_bf16_supported()
+    if not found:
+        warnings.warn("this machine has no bfloat16; training in float32 instead", stacklevel=3)
+    return found
 
 
 def adam(network: nn.Module, p: OptimParams, lr: float) -> torch.optim.Adam:
@@ -63,9 +84,9 @@ def frozen(*networks: nn.Module) -> Iterator[None]:
 
 
 def judge(critic: nn.Module, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
-    """The critic's logits of real and fake photographs, (N,) each, seen as one batch: so BatchNorm treats both
-    alike. Normalised apart, fakes that lack contrast or detail would look just like real ones."""
-    logits = critic(torch.cat([real, fake]))
+    """The critic's logits of real and fake photographs, (N,) or maps each, seen as one batch: so BatchNorm treats
+    both alike. Normalised apart, fakes that lack contrast or detail would look just like real ones."""
+    logits = critic(torch.cat([real, fake])).float()
     return logits[: len(real)], logits[len(real) :]
 
 

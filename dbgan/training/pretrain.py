@@ -1,9 +1,9 @@
-"""DBGAN's pre-training: L1 between restored and sharp, alone."""
+"""DBGAN's pre-training by a content loss alone: L1, or what a network of several stages is supervised by."""
 
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from dbgan.losses.content import psnr
+from dbgan.losses.content import multi_stage, psnr, stages
 from dbgan.training.optim import Means, OptimParams, adam, begin
 from dbgan.training.resume import Row
 
@@ -25,9 +25,9 @@ class PretrainStep:
         begin(n, self.p, self.optimizer)
         for batch in batches:
             blurred, sharp = (images.to(self.device) for images in batch)
-            restored = self.generator(blurred)
-            loss = F.l1_loss(restored, sharp)
+            restored = stages(self.generator(blurred))
+            loss = multi_stage(restored, sharp) if len(restored) > 1 else F.l1_loss(restored[0], sharp)
             (loss / len(batches)).backward()
-            means.add({"content": loss, "psnr": psnr(restored, sharp)})
+            means.add({"content": loss, "psnr": psnr(restored[0], sharp)})
         self.optimizer.step()
         return means.floats()

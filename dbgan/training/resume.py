@@ -23,6 +23,8 @@ Row = dict[str, float]  # the losses of an update, by name
 class Step(Protocol):
     """A training step: a callable on (n, batches) whose `parts` (networks, optimizers) hold all it has learnt."""
 
+    device: str | torch.device
+
     def __call__(self, n: int, batches: list) -> Row: ...
     def parts(self) -> dict: ...
 

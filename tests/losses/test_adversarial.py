@@ -1,16 +1,28 @@
-"""The relativistic blur loss against the authors' and BasicSR's values, and by hand."""
+"""The adversarial losses against the values of their authors' code, and by hand."""
 
 import math
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
 import torch
 
-from dbgan.losses.adversarial import rbl_critic, rbl_generator
+from dbgan.losses.adversarial import (
+    OBJECTIVES,
+    PENALTY,
+    Objective,
+    gradient_penalty,
+    penalty,
+    rbl_critic,
+    rbl_generator,
+)
 
-GOLDEN = np.load(Path(__file__).parents[1] / "fixtures" / "relativistic_losses.npz")
+FIXTURES = Path(__file__).parents[1] / "fixtures"
+GOLDEN = np.load(FIXTURES / "relativistic_losses.npz")
+OTHERS = np.load(FIXTURES / "objectives.npz")
 SETS = ("set1", "set1_patch")
+NOT_RELATIVISTIC = ("vanilla", "lsgan", "wgan-gp")
 
 
 def logits(name):
@@ -73,3 +85,136 @@ def test_large_logits_stay_finite():
     loss.backward()
     assert loss.isfinite()
     assert fake.grad.isfinite().all()
+
+
+@pytest.mark.parametrize("source", ["basicsr", "hdcvlab"])
+@pytest.mark.parametrize("objective", NOT_RELATIVISTIC)
+@pytest.mark.parametrize("name", SETS)
+def test_the_other_objectives_equal_published_code(name, objective, source):
+    """The critic's loss is the mean of its two halves, but WGAN's their sum."""
+    generator, critic = OBJECTIVES[objective]
+    golden = {
+        side: OTHERS[f"{name}/{source}/{objective}/{side}"] for side in ("generator", "critic_real", "critic_fake")
+    }
+    both = (golden["critic_real"] + golden["critic_fake"]) / (1 if objective == "wgan-gp" else 2)
+    assert generator(*logits(name)).item() == pytest.approx(golden["generator"], rel=1e-5)
+    assert critic(*logits(name)).item() == pytest.approx(both, rel=1e-5)
+
+
+@pytest.mark.parametrize("objective", ["vanilla", "wgan-gp"])
+@pytest.mark.parametrize("name", SETS)
+def test_deblurgan_has_the_same_objectives(name, objective):
+    for side, loss in zip(("generator", "critic"), OBJECTIVES[objective], strict=True):
+        assert loss(*logits(name)).item() == pytest.approx(OTHERS[f"{name}/deblurgan/{objective}/{side}"], rel=1e-5)
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_deblurgans_lsgan_takes_absolute_differences_and_ours_squares(name):
+    _, fake = logits(name)
+    golden = OTHERS[f"{name}/deblurgan/lsgan/generator"]
+    assert (fake - 1).abs().mean().item() == pytest.approx(golden, rel=1e-5)
+    assert OBJECTIVES["lsgan"][0](*logits(name)).item() != pytest.approx(golden, rel=0.1)
+
+
+@pytest.mark.parametrize(
+    ("objective", "generator", "critic"),
+    [
+        ("vanilla", (math.log(2) + math.log1p(math.exp(2))) / 2, None),
+        ("lsgan", (1 + 9) / 2, ((4 + 0) / 2 + (0 + 4) / 2) / 2),
+        ("wgan-gp", 1.0, -1.0 - 2.0),
+    ],
+)
+def test_four_logits_by_hand_for_the_other_objectives(objective, generator, critic):
+    """C(real) = 3, 1 and C(fake) = 0, -2."""
+    real, fake = torch.tensor([3.0, 1.0]), torch.tensor([0.0, -2.0])
+    if objective == "vanilla":
+        halves = [math.log1p(math.exp(-3)) + math.log1p(math.exp(-1)), math.log(2) + math.log1p(math.exp(-2))]
+        critic = sum(halves) / 4
+    assert OBJECTIVES[objective][0](real, fake).item() == pytest.approx(generator, rel=1e-6)
+    assert OBJECTIVES[objective][1](real, fake).item() == pytest.approx(critic, rel=1e-6)
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES)
+def test_generators_lift_fakes_and_critics_lower_them_and_lift_real_ones(objective):
+    generator, critic = OBJECTIVES[objective]
+    real, fake = torch.tensor([0.5, 0.25], requires_grad=True), torch.tensor([0.5, 0.75], requires_grad=True)
+    (lift,) = torch.autograd.grad(generator(real, fake), fake)
+    of_real, of_fake = torch.autograd.grad(critic(real, fake), (real, fake))
+    assert (lift < 0).all()
+    assert (of_real < 0).all()
+    assert (of_fake > 0).all()
+
+
+def test_the_names_in_params_yaml_are_those_of_the_objectives():
+    assert get_args(Objective) == tuple(OBJECTIVES)
+
+
+def penalty_inputs():
+    """Two photographs, the weights of the critic C(x) = sum(w * x * x), and a share for each sample or for all."""
+    return (torch.from_numpy(OTHERS[f"penalty/{key}"]) for key in ("real", "fake", "w", "alpha", "alpha1"))
+
+
+def test_gradient_penalty_is_that_of_dbgans_authors_whose_share_is_the_fakes():
+    real, fake, w, share, _ = penalty_inputs()
+    found = gradient_penalty(lambda x: (w * x * x).sum(dim=(1, 2, 3)), real, fake, 1 - share)
+    assert found.item() == pytest.approx(OTHERS["penalty/hdcvlab"], rel=1e-5)
+
+
+@pytest.mark.parametrize(("source", "shares", "weight"), [("basicsr", "alpha", 1), ("deblurgan", "alpha1", PENALTY)])
+def test_basicsr_and_deblurgan_penalise_each_pixel_as_ours_does_an_image(source, shares, weight):
+    """Their norm is over the colours alone, so theirs is ours of images of one pixel."""
+    real, fake, w, alpha, alpha1 = penalty_inputs()
+    share = {"alpha": alpha, "alpha1": alpha1}[shares].expand(3, 1, 8, 8)
+    real, fake, w, share = (
+        images.expand(3, -1, 8, 8).permute(0, 2, 3, 1).reshape(-1, images.shape[1], 1, 1)
+        for images in (real, fake, w, share)
+    )
+    found = weight * gradient_penalty(lambda x: (w * x * x).sum(dim=(1, 2, 3)), real, fake, share)
+    assert found.item() == pytest.approx(OTHERS[f"penalty/{source}"], rel=1e-5)
+
+
+def test_gradient_penalty_of_a_linear_critic_by_hand_reaches_the_critic_alone():
+    """C(x) = 3 x0 + 4 x1 has slope 5 everywhere: (5 - 1)^2, whose gradient is 2 (5 - 1) * (3, 4) / 5."""
+    w = torch.tensor([3.0, 4.0], requires_grad=True)
+    real, fake = (torch.rand(2, 2, 1, 1, requires_grad=True) for _ in range(2))
+    found = gradient_penalty(lambda x: x.flatten(1) @ w, real, fake, torch.rand(2, 1, 1, 1))
+    found.backward()
+    assert found.item() == pytest.approx(16)
+    assert w.grad.tolist() == pytest.approx([4.8, 6.4])
+    assert real.grad is fake.grad is None
+
+
+def test_gradient_penalty_of_a_map_is_that_of_its_mean():
+    """Logits 6 x0 and 8 x1 have the mean 3 x0 + 4 x1, of slope 5; their sum would have slope 10."""
+    scale = torch.tensor([6.0, 8.0]).view(1, 1, 1, 2)
+    real, fake = torch.rand(3, 1, 1, 2), torch.rand(3, 1, 1, 2)
+    assert gradient_penalty(lambda x: scale * x, real, fake, torch.rand(3, 1, 1, 1)).item() == pytest.approx(16)
+
+
+def test_gradient_penalty_is_the_mean_over_images_each_at_its_own_place_between_real_and_fake():
+    """C(x) = x^2 / 2 has slope |x|: 4 at real, 2 at fake, 3.5 at three quarters of the way to real."""
+    real, fake = torch.full((3, 1, 1, 1), 4.0), torch.full((3, 1, 1, 1), 2.0)
+    share = torch.tensor([1.0, 0.0, 0.75]).view(3, 1, 1, 1)
+    found = gradient_penalty(lambda x: x.flatten() ** 2 / 2, real, fake, share)
+    assert found.item() == pytest.approx((3**2 + 1**2 + 2.5**2) / 3)
+
+
+def test_a_flat_critic_is_penalised_with_finite_gradient():
+    w = torch.zeros(2, requires_grad=True)
+    found = gradient_penalty(lambda x: x.flatten(1) @ w, *torch.rand(2, 3, 2, 1, 1), torch.rand(3, 1, 1, 1))
+    found.backward()
+    assert found.item() == 1
+    assert w.grad.isfinite().all()
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES)
+def test_only_wgan_gp_has_a_penalty_and_draws_a_share_for_each_image(objective):
+    draw, by_hand = (torch.Generator().manual_seed(3) for _ in range(2))
+    real, fake = torch.rand(2, 4, 3, 2, 2)
+    found = penalty(objective, lambda x: (x * x).sum(dim=(1, 2, 3)), real, fake, draw)
+    if objective == "wgan-gp":
+        share = torch.rand(4, 1, 1, 1, generator=by_hand)
+        assert found.equal(10 * gradient_penalty(lambda x: (x * x).sum(dim=(1, 2, 3)), real, fake, share))
+    else:
+        assert found == 0
+    assert draw.get_state().equal(by_hand.get_state())

@@ -1,11 +1,25 @@
-"""The perceptual distance, colour, the sameness of blurs and the training PSNR, by hand."""
+"""The perceptual distance, colour, the sameness of blurs, MPRNet's losses and the training PSNR, by hand."""
 
 import math
+from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
-from dbgan.losses.content import VISIBLE, color, perceptual, psnr, sameness
+from dbgan.losses.content import (
+    VISIBLE,
+    charbonnier,
+    color,
+    edge,
+    laplacian,
+    multi_stage,
+    perceptual,
+    psnr,
+    sameness,
+)
+
+MPRNET = np.load(Path(__file__).parents[1] / "fixtures" / "mprnet.npz")
 
 
 def doubled_red(image):
@@ -96,6 +110,70 @@ def test_sameness_drives_blurs_apart_until_the_difference_is_visible():
         if moves:  # each falls and rises where it is already below or above the other
             assert (a.grad.sign() == checkerboard(1.0)).all()
             assert (b.grad.sign() == -checkerboard(1.0)).all()
+
+
+def one_stage(output, target):
+    return multi_stage([output], target)
+
+
+@pytest.mark.parametrize(("name", "loss"), [("charbonnier", charbonnier), ("edge", edge), ("one_stage", one_stage)])
+def test_the_losses_of_mprnet_are_the_authors(name, loss):
+    output, target = (torch.from_numpy(MPRNET[f"losses/{which}"]) for which in ("output", "target"))
+    assert loss(output, target).item() == pytest.approx(float(MPRNET[f"losses/{name}"]), rel=1e-5)
+
+
+def test_charbonnier_is_an_l1_distance_but_for_the_smallest_differences():
+    target = torch.rand(2, 3, 4, 5)
+    assert charbonnier(target + 0.3, target).item() == pytest.approx(0.3, rel=1e-4)
+    assert charbonnier(target, target).item() == pytest.approx(0.001)
+    assert charbonnier(target + 0.001, target).item() == pytest.approx(0.001 * math.sqrt(2), rel=1e-3)
+
+
+def test_a_plain_surface_has_no_edges_but_a_step_has():
+    plain = torch.full((1, 3, 24, 24), 0.5)
+    step = plain.clone()
+    step[..., 12:] = 1
+    inner = (..., slice(5, -5), slice(5, -5))  # the Gaussian reaches 2 pixels beyond the border, and again
+    assert laplacian(plain)[inner].abs().max() < 1e-6
+    found = laplacian(step)[inner].abs().amax(dim=(0, 1, 2))
+    assert found.argmax() in (6, 7)  # columns 11 and 12
+    assert found[6:8].min() > 0.1
+
+
+def test_the_laplacian_of_a_single_pixel_by_hand():
+    """Smoothing keeps it, the pixel stands for four when sparse, and smoothing keeps that: 1 - 4."""
+    pixel = torch.tensor([0.5, 0.2, 0.1]).view(1, 3, 1, 1)
+    assert laplacian(pixel).allclose(-3 * pixel)
+
+
+def test_edge_sees_each_channel_alone():
+    image = torch.rand(1, 3, 9, 11)
+    other = image.clone()
+    other[:, 1] = 0.5
+    differs = (laplacian(image) - laplacian(other)).abs().amax(dim=(0, 2, 3)) > 1e-6
+    assert differs.tolist() == [False, True, False]
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 6), (2, 2), (5, 3), (7, 13), (16, 9)])
+def test_edge_of_any_size_is_least_for_equal_images_and_reaches_every_pixel(size):
+    image = torch.rand(2, 3, *size)
+    assert edge(image, image).item() == pytest.approx(0.001)
+    output = torch.rand(2, 3, *size).requires_grad_()
+    loss = edge(output, image)
+    assert loss > 0.001
+    loss.backward()
+    assert output.grad.isfinite().all()
+    assert output.grad.all()
+
+
+def test_all_stages_count_alike():
+    stages = [torch.rand(1, 3, 6, 5).requires_grad_() for _ in range(3)]
+    target = torch.rand(1, 3, 6, 5)
+    each = [charbonnier(output, target) + 0.05 * edge(output, target) for output in stages]
+    loss = multi_stage(stages, target)
+    assert loss.item() == pytest.approx(sum(each).item())
+    loss.backward()
+    assert all(output.grad.all() for output in stages)
 
 
 def test_psnr_of_an_error_of_a_tenth_is_20_db():

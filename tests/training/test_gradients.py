@@ -1,9 +1,18 @@
 """Each loss term alone reaches every weight that it is meant for, and no other."""
 
+from itertools import product
+from typing import get_args
+
 import pytest
 import torch
 from tiny_steps import IMAGES, cycle_step, finetune_step, group, paired_step, photographs, pretrain_step
 
+from dbgan.losses.adversarial import OBJECTIVES, PENALTY, gradient_penalty, wgan_critic
+from dbgan.training.bgan_cycle import BganParams
+from dbgan.training.finetune import FinetuneParams
+from dbgan.training.optim import judge
+
+CRITICS = get_args(FinetuneParams.__annotations__["critic"])
 STEPS = {"finetune": finetune_step, "cycle": cycle_step, "paired": paired_step}
 # Training and term -> the generators that the term is meant for.
 MEANT_FOR = {
@@ -42,9 +51,10 @@ def has_no_gradient(network):
     return all(p.grad is None or not p.grad.any() for p in network.parameters())
 
 
-def idle(critic):
-    """Weights that a relativistic loss cannot move: a bias before a BatchNorm, and the one added to all logits."""
-    return {"logit.bias", *(f"convs.{k}.bias" for k in range(1, len(critic.convs)))}
+def idle(critic, objective="relativistic"):
+    """Weights that no loss can move, a bias before a norm; and where differences count, the one added to all logits."""
+    added = {"logit.bias"} if objective in ("relativistic", "wgan-gp") else set()
+    return added | {f"convs.{k}.bias" for k in range(1, len(critic.convs))}
 
 
 def adversarial(training, **changes):
@@ -52,11 +62,11 @@ def adversarial(training, **changes):
     return STEPS[training](**changes, **({"pixel_steps": 0} if training in WITH_PIXEL_PHASE else {}))
 
 
-def run(training, term=None):
-    """A step after one update of which only `term` had a weight."""
-    step = adversarial(training)
-    assert term is None or term in step.weights
-    step.weights = {name: float(name == term) for name in step.weights}
+def run(training, *terms, **changes):
+    """A step after one update of which only `terms` had a weight."""
+    step = adversarial(training, **changes)
+    assert step.weights.keys() >= set(terms)
+    step.weights = {name: float(name in terms) for name in step.weights}
     step(1, group(1, IMAGES[training]))
     return step
 
@@ -89,6 +99,62 @@ def test_critic_losses_reach_all_weights_of_the_critics_and_none_of_the_generato
     for critic in networks(step, "critic").values():
         assert without_gradient(critic, skip=idle(critic)) == []
     assert all(has_no_gradient(generator) for generator in networks(step, "generator").values())
+
+
+@pytest.mark.parametrize(("objective", "critic"), list(product(OBJECTIVES, CRITICS)))
+@pytest.mark.parametrize("training", STEPS)
+def test_every_objective_trains_every_critic_and_the_generators_against_it(training, objective, critic):
+    without, adversaries = (
+        run(training, *terms, objective=objective, critic=critic)
+        for terms in ((), [term for name, term in MEANT_FOR if name == training and term.startswith("adversarial")])
+    )
+    for name, network in networks(without, "critic").items():
+        assert without_gradient(network, skip=idle(network, objective)) == []
+        pairs = zip(network.parameters(), adversaries.parts()[name].parameters(), strict=True)
+        assert all(a.grad.equal(b.grad) for a, b in pairs), "a generator's term adds to the critic's gradient"
+    for name, network in networks(adversaries, "generator").items():
+        assert without_gradient(network) == []
+        assert has_no_gradient(without.parts()[name])
+
+
+def test_both_adversarial_trainings_offer_the_same_critics():
+    assert get_args(BganParams.__annotations__["critic"]) == CRITICS
+
+
+def penalised_loss(critic, real, fake, draw):
+    """What a critic is trained on under wgan-gp."""
+    share = torch.rand(len(real), 1, 1, 1, generator=draw)
+    fake = fake.detach()
+    return wgan_critic(*judge(critic, real, fake)) + PENALTY * gradient_penalty(critic, real, fake, share)
+
+
+def test_a_critics_penalty_has_its_weight_and_is_drawn_by_seed_and_update():
+    step, by_hand = (adversarial("finetune", objective="wgan-gp") for _ in range(2))
+    blurred, sharp = photographs(3, 2)
+    draw = torch.Generator().manual_seed(by_hand.seed + 4)
+    wanted = penalised_loss(by_hand.critic, sharp, by_hand.generator(blurred), draw)
+    assert step(4, [(blurred, sharp)])["critic"] == pytest.approx(wanted.item(), rel=1e-5)
+
+
+def test_penalties_of_the_cycle_are_drawn_after_the_noise_maps():
+    step, by_hand = (adversarial("cycle", objective="wgan-gp") for _ in range(2))
+    sharp, paired, real = photographs(3, 3)
+    draw = torch.Generator().manual_seed(by_hand.seed + 1)
+    noise, _ = (by_hand.blur.draw_noise(sharp, draw) for _ in range(2))
+    of_blur = penalised_loss(by_hand.blur_critic, real, by_hand.blur(sharp, noise), draw)
+    of_sharp = penalised_loss(by_hand.sharp_critic, sharp, by_hand.deblur(real), draw)
+    row = step(1, [(sharp, paired, real)])
+    assert row["blur_critic"] == pytest.approx(of_blur.item(), rel=1e-5)
+    assert row["sharp_critic"] == pytest.approx(of_sharp.item(), rel=1e-5)
+
+
+def test_the_penalty_of_the_pairs_is_drawn_after_the_noise_map():
+    step, by_hand = (adversarial("paired", objective="wgan-gp") for _ in range(2))
+    sharp, paired, real = photographs(3, 3)
+    draw = torch.Generator().manual_seed(by_hand.seed + 1)
+    fake = by_hand.blur(sharp, by_hand.blur.draw_noise(sharp, draw))
+    wanted = penalised_loss(by_hand.critic, real, fake, draw)
+    assert step(1, [(sharp, paired, real)])["critic"] == pytest.approx(wanted.item(), rel=1e-5)
 
 
 def test_each_critic_judges_its_own_kind_of_photograph():

@@ -6,6 +6,7 @@ from tiny_steps import optim_params
 from torch import nn
 from tqdm import tqdm
 
+from dbgan.training import optim
 from dbgan.training.loop import fit
 from dbgan.training.resume import State
 
@@ -14,6 +15,8 @@ QUIET = {"disable": True}
 
 class Counter:
     """A step whose loss is the number of the update, or what `at` says for it."""
+
+    device = "cpu"
 
     def __init__(self, at=None):
         self.network, self.at, self.updates = nn.Linear(1, 1), at or {}, []
@@ -40,7 +43,7 @@ def progress(**options):
 def train(folder, step, p, logged=None):
     state = State(folder)
     log = logged.append if logged is not None else lambda row: None
-    fit(state, lambda: step, batches_of(p.steps), p, lambda row, n: log((n, row)), progress)
+    fit(state, lambda: step, batches_of(p.steps), p, 0, lambda row, n: log((n, row)), progress)
     return state
 
 
@@ -70,6 +73,44 @@ def test_states_are_saved_on_the_way_but_not_at_the_end(tmp_path, monkeypatch):
     monkeypatch.setattr(State, "save", lambda self, step, n: saved.append(n))
     train(tmp_path, Counter(), optim_params(steps=6, log_every=1, save_every=2))
     assert saved == [2, 4]
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_steps_are_done_in_the_precision_of_the_training(tmp_path, monkeypatch, precision):
+    class Watched(Counter):
+        def __call__(self, n, batches):
+            seen.append(self.network(torch.ones(1, 1)).dtype)
+            return super().__call__(n, batches)
+
+    seen = []
+    monkeypatch.setattr(optim, "_has_bfloat16", lambda kind: True)
+    train(tmp_path, Watched(), optim_params(steps=2, precision=precision))
+    assert seen == [getattr(torch, precision)] * 2
+    assert not torch.is_autocast_enabled("cpu")
+
+
+def test_what_a_step_draws_is_a_function_of_seed_and_update(tmp_path):
+    """Of dropout, for which PyTorch's own generator is the only one; not of the updates before, nor of other draws."""
+
+    class Drawing(Counter):
+        def __call__(self, n, batches):
+            drawn.append(torch.rand(1).item())
+            return super().__call__(n, batches)
+
+    def draws(seed, start=0, before=0):
+        drawn.clear()
+        torch.rand(before)
+        p = optim_params(steps=4)
+        state = State(tmp_path)
+        state.restore = lambda build: (build(), start)
+        fit(state, Drawing, batches_of(4), p, seed, lambda row, n: None, progress)
+        return list(drawn)
+
+    drawn = []
+    whole = draws(seed=1)
+    assert len(set(whole)) == 4
+    assert draws(seed=1, start=2, before=1) == whole[2:]
+    assert set(draws(seed=9)).isdisjoint(whole)
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), float("-inf")])

@@ -1,11 +1,24 @@
-"""Learning rate, accumulation, freezing and judging."""
+"""Learning rate, accumulation, precision, freezing and judging."""
+
+import warnings
 
 import pytest
 import torch
-from tiny_steps import critic, cycle_step, group, optim_params, paired_step, photographs, pretrain_step
+from tiny_steps import (
+    critic,
+    cycle_step,
+    finetune_step,
+    group,
+    optim_params,
+    paired_step,
+    photographs,
+    pretrain_step,
+)
 from torch import nn
 
-from dbgan.training.optim import Means, adam, begin, cosine_lr, frozen, judge, weighted
+from dbgan.losses.adversarial import OBJECTIVES
+from dbgan.losses.content import color, multi_stage, perceptual, psnr, sameness
+from dbgan.training.optim import Means, _has_bfloat16, adam, autocast, begin, cosine_lr, frozen, judge, weighted
 
 
 def test_cosine_starts_at_lr_ends_at_the_floor_and_is_their_mean_half_way():
@@ -85,6 +98,81 @@ def test_accumulating_four_batches_of_two_equals_one_batch_of_eight():
         torch.testing.assert_close(a, b, rtol=1e-9, atol=1e-11)
 
 
+@pytest.fixture
+def machine(monkeypatch):
+    """machine(has): from now on a CPU with bfloat16, which may be emulated, or without."""
+
+    def become(has: bool) -> None:
+        monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: has)
+        _has_bfloat16.cache_clear()
+
+    yield become
+    _has_bfloat16.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("precision", "has", "dtype"),
+    [("float32", True, torch.float32), ("bfloat16", True, torch.bfloat16), ("float32", False, torch.float32)],
+)
+def test_convs_compute_in_the_precision_asked_for(machine, precision, has, dtype):
+    machine(has)
+    with warnings.catch_warnings(action="error"), autocast(optim_params(precision=precision), "cpu"):
+        assert nn.Conv2d(3, 2, 1)(torch.ones(1, 3, 4, 4)).dtype == dtype
+
+
+def test_where_there_is_no_bfloat16_a_training_warns_once_and_computes_in_float32(machine):
+    machine(False)
+    with pytest.warns(UserWarning, match="no bfloat16") as caught:
+        for _ in range(3):
+            with autocast(optim_params(precision="bfloat16"), torch.device("cpu")):
+                assert nn.Linear(3, 2)(torch.ones(1, 3)).dtype == torch.float32
+    assert len(caught) == 1
+
+
+def test_gradients_of_several_uses_of_a_weight_are_added_up_in_float32(machine):
+    machine(True)
+    network, p = nn.Conv2d(3, 4, 3), optim_params(precision="bfloat16")
+    uses = [photographs(n, 1)[0] for n in range(8)]
+
+    def gradient(*images):
+        network.zero_grad()
+        with autocast(p, "cpu"):
+            sum(network(image).float().square().mean() for image in images).backward()
+        return network.weight.grad
+
+    torch.testing.assert_close(gradient(*uses), sum(gradient(image) for image in uses), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES)
+def test_in_bfloat16_too_the_generators_half_adds_nothing_to_the_critics_gradient(machine, objective):
+    machine(True)
+    gradients = []
+    for weight in (0.0, 1.0):
+        step = finetune_step(objective=objective, precision="bfloat16")
+        step.weights = dict.fromkeys(step.weights, weight)
+        with autocast(step.p, "cpu"):
+            step(1, group(1, 2))
+        gradients.append([p.grad for p in step.critic.parameters()])
+    assert all(a.equal(b) for a, b in zip(*gradients, strict=True))
+
+
+def test_losses_are_float32_whatever_the_convs_are(machine):
+    machine(True)
+    output, target = photographs(0, 2)
+
+    def losses():
+        content = [loss(output, target) for loss in (color, sameness, psnr)]
+        content += [multi_stage([output, target], target), perceptual(output, target, lambda image: image)]
+        logits = output.mean((1, 2, 3)), target.mean((1, 2, 3))
+        return content + [side(*logits) for sides in OBJECTIVES.values() for side in sides]
+
+    expected = losses()
+    with autocast(optim_params(precision="bfloat16"), "cpu"):
+        found = losses()
+    assert all(loss.dtype == torch.float32 for loss in found)
+    assert found == expected
+
+
 def test_frozen_networks_pass_gradient_on_but_take_none():
     network, image = nn.Linear(3, 1), torch.ones(1, 3, requires_grad=True)
     with frozen(network):
@@ -119,6 +207,13 @@ def test_judge_normalises_real_and_fake_together():
     assert torch.cat([of_real, of_fake]).equal(network(torch.cat([real, 0.5 + (real - 0.5) / 10])))
     apart = network(real)
     assert not apart.allclose(of_real)
+
+
+def test_logits_are_float32_whatever_the_critic_computes_in(machine):
+    machine(True)
+    with autocast(optim_params(precision="bfloat16"), "cpu"):
+        assert critic()(photographs(0, 1)[0]).dtype == torch.bfloat16
+        assert {logits.dtype for logits in judge(critic(), *photographs(0, 2))} == {torch.float32}
 
 
 def test_weighted_sums_the_terms_times_their_weights():

@@ -43,7 +43,7 @@ def train(root, training, kill_before=None, starts=None):
             yield group(n, IMAGES[training])
 
     with resume.state(root, training, ["the same"]) as state:
-        step = fit(state, BUILD[training], batches, optim_params(steps=STEPS), lambda row, n: None, progress)
+        step = fit(state, BUILD[training], batches, optim_params(steps=STEPS), 0, lambda row, n: None, progress)
         return step, state.rows
 
 

@@ -1,10 +1,12 @@
 """The four trainings at toy size; one function for each params class, so that a new field is added in one place."""
 
+from functools import partial
+
 import torch
 from torch import nn
 
 from dbgan.models.bgan import BlurGenerator
-from dbgan.models.critics import VGGCritic
+from dbgan.models.critics import build_critic
 from dbgan.models.dbgan import DeblurGenerator
 from dbgan.models.features import PerceptualParams, VGGFeatures
 from dbgan.training.bgan_cycle import BganParams, CycleStep
@@ -23,7 +25,9 @@ OPTIM = {
     "lr_floor": 1e-4,
     "log_every": 2,
     "save_every": 2,
+    "precision": "float32",
 }
+ADVERSARIAL = {"objective": "relativistic", "critic": "vgg"}
 
 
 def optim_params(**changes) -> OptimParams:
@@ -31,7 +35,7 @@ def optim_params(**changes) -> OptimParams:
 
 
 def finetune_params(**changes) -> FinetuneParams:
-    return FinetuneParams(**(OPTIM | {"alpha": 0.5, "beta": 0.1, "critic_width": 4} | changes))
+    return FinetuneParams(**(OPTIM | {"alpha": 0.5, "beta": 0.1, "critic_width": 4} | ADVERSARIAL | changes))
 
 
 def bgan_params(**changes) -> BganParams:
@@ -48,7 +52,7 @@ def bgan_params(**changes) -> BganParams:
         "sameness": 2.0,
         "pixel_steps": 3,
     }
-    return BganParams(**(OPTIM | bgan | changes))
+    return BganParams(**(OPTIM | ADVERSARIAL | bgan | changes))
 
 
 def deblur() -> nn.Module:
@@ -61,8 +65,8 @@ def blur() -> nn.Module:
     return network
 
 
-def critic(luminance: bool = False) -> nn.Module:
-    return VGGCritic(4, PATCH, luminance)
+def critic(kind: str = "vgg") -> nn.Module:
+    return build_critic(kind, 4, PATCH, luminance=False)
 
 
 def features() -> nn.Module:
@@ -76,21 +80,25 @@ def pretrain_step(**changes) -> PretrainStep:
 
 def finetune_step(**changes) -> FinetuneStep:
     torch.manual_seed(0)
-    return FinetuneStep(deblur(), critic(), features(), finetune_params(**changes))
+    p = finetune_params(**changes)
+    return FinetuneStep(deblur(), critic(p.critic), features(), p, seed=5)
 
 
 def cycle_step(**changes) -> CycleStep:
     torch.manual_seed(0)
-    return CycleStep(blur(), deblur(), critic(), critic(), features(), bgan_params(**changes), seed=5)
+    p = bgan_params(**changes)
+    return CycleStep(blur(), deblur(), critic(p.critic), critic(p.critic), features(), p, seed=5)
 
 
 def paired_step(**changes) -> PairedStep:
     torch.manual_seed(0)
-    return PairedStep(blur(), critic(), features(), bgan_params(**changes), seed=5)
+    p = bgan_params(**changes)
+    return PairedStep(blur(), critic(p.critic), features(), p, seed=5)
 
 
 BUILD = {"pretrain": pretrain_step, "finetune": finetune_step, "cycle": cycle_step, "paired": paired_step}
-IMAGES = {"pretrain": 2, "finetune": 2, "cycle": 3, "paired": 3}  # in a batch: of pairs or of triples
+BUILD["penalised"] = partial(finetune_step, objective="wgan-gp", critic="patch")
+IMAGES = {"pretrain": 2, "finetune": 2, "cycle": 3, "paired": 3, "penalised": 2}  # in a batch: pairs or triples
 
 
 def photographs(seed: int, kinds: int, n: int = 2) -> tuple[torch.Tensor, ...]:
