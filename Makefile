@@ -2,13 +2,16 @@
 PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: repro test check format
+.PHONY: repro test bench check format
 
 repro: .venv/installed
 	dvc repro
 
 test: check
 	python -m pytest
+
+bench: .venv/installed
+	python -m benchmarks.networks
 
 check: .venv/installed
 	ruff format --check .

@@ -10,6 +10,7 @@ floors = {
     "ssim > ssim_blurred": found["ssim"] > found["ssim_blurred"],
     "psnr >= psnr_pretrained - 0.2": found["psnr"] >= found["psnr_pretrained"] - 0.2,
     "|color_shift| < 1/255": max(map(abs, found["color_shift"])) < 1,
+    "flat_deviation < 2/255": found["flat_deviation"] < 2,
     "|bgan_color_shift| < 2/255": max(map(abs, found["bgan_color_shift"])) < 2,
     "bgan_realism <= 0.5": found["bgan_realism"] <= 0.5,
     "bgan_diversity >= 0.5/255": found["bgan_diversity"] >= 0.5,

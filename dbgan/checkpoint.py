@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -42,16 +42,16 @@ def recipe(path: Path) -> tuple[str, dict]:
         raise ValueError(f"{path}: does not say which network it belongs to; is it one of ours?") from None
 
 
-def load(path: Path, build: Callable[..., nn.Module], name: str) -> nn.Module:
-    """The network of a file that `save` wrote under `name`, on the CPU, in eval mode.
+def load(path: Path, build: Callable[..., nn.Module], names: Collection[str]) -> nn.Module:
+    """The network of a file that `save` wrote under one of `names`, on the CPU, in eval mode.
 
     Raises ValueError naming the file when it is no such file, is damaged, or holds another network.
     """
     from safetensors.torch import load_file
 
     found, config = recipe(path)
-    if found != name:
-        raise ValueError(f"{path}: holds the network {found!r} where {name!r} is needed")
+    if found not in names:
+        raise ValueError(f"{path}: holds the network {found!r} where {' or '.join(names)} is needed")
     try:
         network = build(found, **config)
         network.load_state_dict(load_file(path), strict=True)

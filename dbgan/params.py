@@ -71,10 +71,9 @@ def section(params: Mapping[str, Any], name: str, cls: type[T], **extra: str) ->
     values = _get(params, name)
     if not isinstance(values, dict):
         raise ValueError(f"params.yaml, {name}: a section with keys is needed, not {values!r}")
-    where = {field: key for field, key in extra.items()}
-    if twice := values.keys() & where.keys():
+    if twice := values.keys() & extra.keys():
         raise ValueError(f"params.yaml, {name}: {sorted(twice)} stand at the top of the file, not here")
-    return _check(cls, values | {field: _get(params, key) for field, key in where.items()}, name, where)
+    return _check(cls, values | {field: _get(params, key) for field, key in extra.items()}, name, extra)
 
 
 def value(params: Mapping[str, Any], name: str, kind: type[T]) -> T:

@@ -45,7 +45,7 @@ def main(
     from dbgan.data import crops as grid
     from dbgan.data import frames, h5
     from dbgan.metrics import evaluation, pictures, realism, restore
-    from dbgan.models.generators import build_generator
+    from dbgan.models.generators import BLURS, DEBLURS, build_generator
 
     values = settings.load(params)
     seed = settings.value(values, "seed", int)
@@ -53,8 +53,8 @@ def main(
     crop = settings.section(values, "crop", grid.CropParams)
     device = runtime.device(settings.value(values, "threads", int))
     networks = {
-        file: checkpoint.load(models / f"{file}.safetensors", build_generator, name).to(device)
-        for file, name in (("bgan", "bgan"), ("dbgan_pretrained", "dbgan"), ("dbgan", "dbgan"))
+        file: checkpoint.load(models / f"{file}.safetensors", build_generator, names).to(device)
+        for file, names in (("bgan", BLURS), ("dbgan_pretrained", DEBLURS), ("dbgan", DEBLURS))
     }
     cut_crops = h5.Reader(crops, "paired/sharp")
     listing = frames.load_listing(raw)
@@ -86,6 +86,7 @@ def main(
             )
             rows, summary = evaluation.restored_pairs(photos, pretrained, final, show("test", len(pairs)))
 
+            summary["flat_deviation"] = evaluation.flat_deviation(final)
             real = runtime.progress(listing.real_blur, desc="real blur", unit="frame")
             photos = (frames.load_frame(root, frame) for frame in real)
             summary |= evaluation.restored_real(photos, final, show("real", len(listing.real_blur)))

@@ -7,7 +7,7 @@ from pathlib import Path
 from dbgan import checkpoint, runtime, tracking
 from dbgan import params as settings
 
-USED = ["seed", "threads", "init_std", "alpha", "beta", "mix", "perceptual", "finetune"]
+USED = ["seed", "threads", "init_std", "alpha", "beta", "objective", "critic", "mix", "perceptual", "finetune"]
 
 
 def main(
@@ -19,12 +19,12 @@ def main(
     metrics: Path = Path("metrics/finetune.json"),
     curve: Path = Path("metrics/finetune_curve.csv"),
 ) -> None:
-    """Train the pre-trained generator on by perceptual + alpha * content + beta * relativistic blur loss."""
+    """Train the pre-trained generator on by perceptual + alpha * content + beta * adversarial loss."""
     from dbgan.data.batches import DeblurBatches, MixParams, stream
     from dbgan.data.h5 import Reader
-    from dbgan.models.critics import VGGCritic
+    from dbgan.models.critics import build_critic
     from dbgan.models.features import PerceptualParams, VGGFeatures
-    from dbgan.models.generators import build_generator, gaussian_init
+    from dbgan.models.generators import DEBLURS, build_generator, gaussian_init
     from dbgan.training import loop, resume
     from dbgan.training.finetune import FinetuneParams, FinetuneStep
 
@@ -32,16 +32,19 @@ def main(
     seed = settings.value(values, "seed", int)
     std = settings.value(values, "init_std", float)
     threads = settings.value(values, "threads", int)
-    p = settings.section(values, "finetune", FinetuneParams, alpha="alpha", beta="beta")
+    p = settings.section(
+        values, "finetune", FinetuneParams, alpha="alpha", beta="beta", objective="objective", critic="critic"
+    )
     vgg = settings.section(values, "perceptual", PerceptualParams)
     mix = settings.section(values, "mix", MixParams)
     data = DeblurBatches(Reader(crops), Reader(synthetic), mix, p.batch, p.patch, seed)
     device = runtime.device(threads)
-    _, config = checkpoint.recipe(pretrained)
+    network, config = checkpoint.recipe(pretrained)
 
     def build() -> FinetuneStep:
-        critic = gaussian_init(VGGCritic(p.critic_width, p.patch, luminance=False), seed, std)
-        return FinetuneStep(checkpoint.load(pretrained, build_generator, "dbgan"), critic, VGGFeatures(vgg), p, device)
+        critic = gaussian_init(build_critic(p.critic, p.critic_width, p.patch, luminance=False), seed, std)
+        generator = checkpoint.load(pretrained, build_generator, DEBLURS)
+        return FinetuneStep(generator, critic, VGGFeatures(vgg), p, seed, device)
 
     def batches(start: int):
         return stream(data, start, p.steps, p.accumulate, runtime.loader_workers())
@@ -51,9 +54,9 @@ def main(
         tracking.run("finetune", values, USED) as log,
         resume.state(runtime.root(), "finetune", determines) as state,
     ):
-        step = loop.fit(state, build, batches, p, log.metrics, runtime.progress)
+        step = loop.fit(state, build, batches, p, seed, log.metrics, runtime.progress)
         with runtime.whole(out) as part:
-            checkpoint.save(part, step.generator, "dbgan", config)
+            checkpoint.save(part, step.generator, network, config)
         runtime.write_csv(curve, state.rows)
         runtime.write_json(metrics, state.rows[-1] | {"perceptual_weights": vgg.weights})
         log.files(metrics, curve)

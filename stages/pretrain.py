@@ -6,7 +6,7 @@ from pathlib import Path
 from dbgan import checkpoint, runtime, tracking
 from dbgan import params as settings
 
-USED = ["seed", "threads", "init_std", "mix", "dbgan", "pretrain"]
+USED = ["seed", "threads", "init_std", "mix", "generator", "pretrain"]  # and the section of the generator's name
 
 
 def main(
@@ -20,8 +20,7 @@ def main(
     """Train the deblurring generator by L1 on a mix of BGAN's blurs and the paired ones."""
     from dbgan.data.batches import DeblurBatches, MixParams, stream
     from dbgan.data.h5 import Reader
-    from dbgan.models.dbgan import DeblurConfig
-    from dbgan.models.generators import build_generator, gaussian_init
+    from dbgan.models.generators import DEBLUR, GeneratorParams, new_generator
     from dbgan.training import loop, resume
     from dbgan.training.optim import OptimParams
     from dbgan.training.pretrain import PretrainStep
@@ -30,26 +29,29 @@ def main(
     seed = settings.value(values, "seed", int)
     std = settings.value(values, "init_std", float)
     threads = settings.value(values, "threads", int)
-    config = asdict(settings.section(values, "dbgan", DeblurConfig))
+    chosen = settings.section(values, "generator", GeneratorParams).name
+    network, kind = DEBLUR[chosen]
+    config = asdict(settings.section(values, chosen, kind))
     p = settings.section(values, "pretrain", OptimParams)
     mix = settings.section(values, "mix", MixParams)
     data = DeblurBatches(Reader(crops), Reader(synthetic), mix, p.batch, p.patch, seed)
     device = runtime.device(threads)
 
     def build() -> PretrainStep:
-        return PretrainStep(gaussian_init(build_generator("dbgan", **config), seed, std), p, device)
+        return PretrainStep(new_generator(network, seed, std, **config), p, device)
 
     def batches(start: int):
         return stream(data, start, p.steps, p.accumulate, runtime.loader_workers())
 
-    determines = [{key: values[key] for key in USED}, *data.digests()]
+    used = [*USED, chosen]
+    determines = [{key: values[key] for key in used}, *data.digests()]
     with (
-        tracking.run("pretrain", values, USED) as log,
+        tracking.run("pretrain", values, used) as log,
         resume.state(runtime.root(), "pretrain", determines) as state,
     ):
-        step = loop.fit(state, build, batches, p, log.metrics, runtime.progress)
+        step = loop.fit(state, build, batches, p, seed, log.metrics, runtime.progress)
         with runtime.whole(out) as part:
-            checkpoint.save(part, step.generator, "dbgan", config)
+            checkpoint.save(part, step.generator, network, config)
         runtime.write_csv(curve, state.rows)
         runtime.write_json(metrics, state.rows[-1])
         log.files(metrics, curve)

@@ -35,14 +35,14 @@ def main(
     import torch
 
     from dbgan.data import frames, h5
-    from dbgan.models.generators import build_generator
+    from dbgan.models.generators import BLURS, build_generator
 
     values = settings.load(params)
     seed = settings.value(values, "seed", int)
     p = settings.section(values, "synthesize", SynthesizeParams)
     device = runtime.device(settings.value(values, "threads", int))
     sharp_crops = h5.Reader(crops, "paired/sharp")
-    network = checkpoint.load(bgan, build_generator, "bgan").to(device)
+    network = checkpoint.load(bgan, build_generator, BLURS).to(device)
     total = sharp_crops.length("paired/sharp")
     with tracking.run("synthesize", values, USED) as log:
         with runtime.whole(out) as part, h5.create(part) as file, torch.inference_mode():

@@ -6,7 +6,8 @@ from pathlib import Path
 from dbgan import checkpoint, runtime, tracking
 from dbgan import params as settings
 
-USED = ["seed", "threads", "init_std", "beta", "perceptual", "bgan_network", "bgan"]
+USED = ["seed", "threads", "init_std", "beta", "objective", "critic", "perceptual", "blur_generator", "bgan"]
+# and <name>_network, the section of the blur generator's name
 
 
 def main(
@@ -19,10 +20,9 @@ def main(
     """Train BGAN's generator, unpaired in a cycle or from pairs, as `bgan.pairing` says."""
     from dbgan.data.batches import BlurBatches, stream
     from dbgan.data.h5 import Reader
-    from dbgan.models.bgan import BlurConfig
-    from dbgan.models.critics import VGGCritic
+    from dbgan.models.critics import build_critic
     from dbgan.models.features import PerceptualParams, VGGFeatures
-    from dbgan.models.generators import build_generator, gaussian_init
+    from dbgan.models.generators import BLUR, BlurGeneratorParams, gaussian_init, new_generator, reverse
     from dbgan.training import loop, resume
     from dbgan.training.bgan_cycle import BganParams, CycleStep
     from dbgan.training.bgan_paired import PairedStep
@@ -31,8 +31,10 @@ def main(
     seed = settings.value(values, "seed", int)
     std = settings.value(values, "init_std", float)
     threads = settings.value(values, "threads", int)
-    config = asdict(settings.section(values, "bgan_network", BlurConfig))
-    p = settings.section(values, "bgan", BganParams, beta="beta")
+    chosen = settings.section(values, "blur_generator", BlurGeneratorParams).name
+    network, kind = BLUR[chosen]
+    config = asdict(settings.section(values, f"{chosen}_network", kind))
+    p = settings.section(values, "bgan", BganParams, beta="beta", objective="objective", critic="critic")
     vgg = settings.section(values, "perceptual", PerceptualParams)
     data = BlurBatches(Reader(crops), p.batch, p.patch, seed)
     device = runtime.device(threads)
@@ -40,26 +42,27 @@ def main(
         runtime.say(f"{crops}: no real blurred photographs in it; the blurred halves of the pairs stand in")
 
     def build() -> CycleStep | PairedStep:
-        blur = gaussian_init(build_generator("bgan", **config), seed, std)
-        critic = gaussian_init(VGGCritic(p.critic_width, p.patch, p.critic_luminance), seed + 1, std)
+        blur = new_generator(network, seed, std, **config)
+        critic = gaussian_init(build_critic(p.critic, p.critic_width, p.patch, p.critic_luminance), seed + 1, std)
         if p.pairing == "paired":
             return PairedStep(blur, critic, VGGFeatures(vgg), p, seed, device)
-        size = {key: config[key] for key in ("width", "blocks", "growth", "downsample")}
-        deblur = gaussian_init(build_generator("dbgan", **size), seed + 2, std)
-        sharp_critic = gaussian_init(VGGCritic(p.critic_width, p.patch, p.critic_luminance), seed + 3, std)
+        back, size = reverse(network, config)
+        deblur = new_generator(back, seed + 2, std, **size)
+        sharp_critic = gaussian_init(build_critic(p.critic, p.critic_width, p.patch, p.critic_luminance), seed + 3, std)
         return CycleStep(blur, deblur, critic, sharp_critic, VGGFeatures(vgg), p, seed, device)
 
     def batches(start: int):
         return stream(data, start, p.steps, p.accumulate, runtime.loader_workers())
 
-    determines = [{key: values[key] for key in USED}, data.crops.digest]
+    used = [*USED, f"{chosen}_network"]
+    determines = [{key: values[key] for key in used}, data.crops.digest]
     with (
-        tracking.run("train_bgan", values, USED) as log,
+        tracking.run("train_bgan", values, used) as log,
         resume.state(runtime.root(), "train_bgan", determines) as state,
     ):
-        step = loop.fit(state, build, batches, p, log.metrics, runtime.progress)
+        step = loop.fit(state, build, batches, p, seed, log.metrics, runtime.progress)
         with runtime.whole(out) as part:
-            checkpoint.save(part, step.blur, "bgan", config)
+            checkpoint.save(part, step.blur, network, config)
         runtime.write_csv(curve, state.rows)
         runtime.write_json(metrics, state.rows[-1] | {"perceptual_weights": vgg.weights})
         log.files(metrics, curve)

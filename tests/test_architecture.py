@@ -9,12 +9,16 @@ import pytest
 import yaml
 
 from dbgan import params as settings
+from dbgan.models.generators import BLUR, DEBLUR
 
 ROOT = Path(__file__).parents[1]
 NO_EFFECT = {"dbgan/tracking.py", "dbgan/runtime.py"}  # cannot change a result, so must not cause a training
 TOP = {"dbgan/params.py", "dbgan/runtime.py", "dbgan/checkpoint.py", "dbgan/tracking.py"}
 MORE = {"dbgan/training": ["dbgan/losses"]}  # the one arrow between folders
 STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+PARAMS = yaml.safe_load((ROOT / "params.yaml").read_text())
+NETWORKS = {f"dbgan/models/{name}.py" for name in [*DEBLUR, *BLUR]}
+CHOICES = {"generator": "${generator.name}", "blur_generator": "${blur_generator.name}"}
 PACKAGE = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "dbgan").rglob("*.py"))
 SCRIPTS = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "stages").glob("*.py"))
 FILES = [path for path in [*PACKAGE, *SCRIPTS] if not path.endswith("__init__.py")]
@@ -115,11 +119,40 @@ def test_each_stage_has_a_script_of_its_name_and_each_script_a_stage():
     assert {f"stages/{stage}.py" for stage in STAGES} == {path for path in FILES if path.startswith("stages/")}
 
 
+def code(stage: str) -> list[str]:
+    return [dep for dep in STAGES[stage]["deps"] if dep.endswith(".py")]
+
+
 @pytest.mark.parametrize("stage", STAGES)
 def test_deps_list_exactly_the_code_that_a_stage_needs(stage):
-    listed = [dep for dep in STAGES[stage]["deps"] if dep.endswith(".py")]
+    """All but the networks, of which only the chosen ones are needed."""
+    listed = [dep for dep in code(stage) if "$" not in dep and dep not in NETWORKS]
     assert len(set(listed)) == len(listed)
-    assert set(listed) == {script(stage), *needs(script(stage))} - NO_EFFECT
+    assert set(listed) == {script(stage), *needs(script(stage))} - NO_EFFECT - NETWORKS
+
+
+@pytest.mark.parametrize(
+    ("stage", "networks"),
+    [
+        ("download", []),
+        ("build_h5", []),
+        ("train_bgan", ["dbgan", CHOICES["blur_generator"]]),  # the paper's own is the other half of its cycle
+        ("synthesize", [CHOICES["blur_generator"]]),
+        ("pretrain", [CHOICES["generator"]]),
+        ("finetune", [CHOICES["generator"]]),
+        ("evaluate", [CHOICES["blur_generator"], CHOICES["generator"]]),
+    ],
+)
+def test_deps_list_the_networks_that_a_stage_may_build(stage, networks):
+    """By a template: editing one network does not train again with another."""
+    assert [dep for dep in code(stage) if "$" in dep or dep in NETWORKS] == [f"dbgan/models/{n}.py" for n in networks]
+
+
+def test_a_network_needs_no_other_and_what_it_needs_is_always_listed():
+    for network in NETWORKS:
+        assert not needs(network) & NETWORKS
+        for stage in STAGES:
+            assert needs(network) <= set(code(stage)) or "dbgan/models/generators.py" not in code(stage)
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -145,7 +178,8 @@ def test_data_that_a_stage_reads_comes_from_a_stage_before_it():
 
 
 def used(stage: str) -> list[str]:
-    """The keys that a stage says it depends on: the last argument of tracking.run, a list or the name of one."""
+    """The keys that a stage says it depends on: the last argument of tracking.run, a list or the name of one; a
+    section named by a choice is one of CHOSEN's."""
     constants = {
         target.id: node.value
         for node in tree(script(stage)).body
@@ -155,7 +189,8 @@ def used(stage: str) -> list[str]:
     }
     calls = [node for node in ast.walk(tree(script(stage))) if isinstance(node, ast.Call)]
     (last,) = [call.args[2] for call in calls if ast.unparse(call.func) == "tracking.run"]
-    return ast.literal_eval(constants[last.id] if isinstance(last, ast.Name) else last)
+    chosen = [text for name, text in CHOSEN.items() if f"[*USED, {name}]" in ast.unparse(tree(script(stage)))]
+    return ast.literal_eval(constants["USED" if chosen else last.id] if isinstance(last, ast.Name) else last) + chosen
 
 
 def read_keys(stage: str) -> set[str]:
@@ -163,8 +198,12 @@ def read_keys(stage: str) -> set[str]:
     keys = set()
     for call in (node for node in ast.walk(tree(script(stage))) if isinstance(node, ast.Call)):
         if ast.unparse(call.func) in ("settings.section", "settings.value"):
-            keys |= {ast.literal_eval(call.args[1]), *(ast.literal_eval(k.value) for k in call.keywords)}
+            extra = (ast.literal_eval(k.value) for k in call.keywords)
+            keys |= {CHOSEN.get(ast.unparse(call.args[1])) or ast.literal_eval(call.args[1]), *extra}
     return keys
+
+
+CHOSEN = {"chosen": "<generator>", "f'{chosen}_network'": "<blur_generator>_network"}  # sections named by a choice
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -175,12 +214,22 @@ def test_a_stage_says_exactly_which_keys_it_reads(stage):
 @pytest.mark.parametrize("scale", settings.SCALES)
 @pytest.mark.parametrize("stage", STAGES)
 def test_dvc_watches_exactly_the_keys_that_a_stage_uses(stage, scale):
-    values = yaml.safe_load((ROOT / "params.yaml").read_text())
-    top, scaled = set(values), set(values["scales"][scale])
+    top, scaled = set(PARAMS), set(PARAMS["scales"][scale])
     expected = {key for key in used(stage) if key in top}
     expected |= {f"scales.${{scale}}.{key}" for key in used(stage) if key in scaled}
-    assert set(used(stage)) <= top | scaled
+    for choice, template in CHOICES.items():
+        expected |= {
+            f"scales.${{scale}}.{key.replace(f'<{choice}>', template)}" for key in used(stage) if f"<{choice}>" in key
+        }
+    assert set(used(stage)) <= top | scaled | set(CHOSEN.values())
     assert set(STAGES[stage].get("params", [])) == expected
+
+
+@pytest.mark.parametrize("scale", settings.SCALES)
+def test_each_choice_of_a_generator_has_its_section_at_each_scale(scale):
+    assert {*DEBLUR, *(f"{name}_network" for name in BLUR)} <= set(PARAMS["scales"][scale])
+    assert PARAMS["generator"]["name"] in DEBLUR
+    assert PARAMS["blur_generator"]["name"] in BLUR
 
 
 @pytest.mark.parametrize("path", [path for path in [*PACKAGE, *SCRIPTS] if path.endswith("__init__.py")])

@@ -33,7 +33,7 @@ def path(tmp_path, network) -> Path:
 
 
 def test_a_network_comes_back_bit_for_bit_and_in_eval_mode(path, network):
-    loaded = checkpoint.load(path, build, "net")
+    loaded = checkpoint.load(path, build, ["net"])
     expected = network.state_dict()
     assert loaded.state_dict().keys() == expected.keys()
     for key, tensor in loaded.state_dict().items():
@@ -121,14 +121,18 @@ def other_size(path: Path) -> None:
 def test_a_file_that_is_none_of_ours_is_named_in_one_line(path, damage):
     damage(path)
     with pytest.raises(ValueError) as error:
-        checkpoint.load(path, build, "net")
+        checkpoint.load(path, build, ["net"])
     assert str(path) in str(error.value)
     assert "\n" not in str(error.value)
 
 
-def test_another_network_is_refused_by_both_names(path):
-    with pytest.raises(ValueError, match=r"'net'.*'bgan'") as error:
-        checkpoint.load(path, build, "bgan")
+def test_a_network_of_any_of_the_names_is_taken(path):
+    assert isinstance(checkpoint.load(path, build, ["bgan", "net"]), nn.Module)
+
+
+def test_another_network_is_refused_by_all_names(path):
+    with pytest.raises(ValueError, match=r"'net'.*bgan or dbgan") as error:
+        checkpoint.load(path, build, ["bgan", "dbgan"])
     assert str(path) in str(error.value)
 
 

@@ -14,22 +14,39 @@ from dbgan import params as settings
 from dbgan.data.batches import MixParams
 
 SHIPPED = Path(__file__).parents[1] / "params.yaml"
+ADVERSARIAL = {key: key for key in ("beta", "objective", "critic")}
 SECTIONS = {
     "data": ("dbgan.data.sources", "DataParams", {}),
     "camera": ("dbgan.data.shake", "ShakeParams", {}),
     "real_camera": ("dbgan.data.shake", "ShakeParams", {}),
     "crop": ("dbgan.data.crops", "CropParams", {}),
     "perceptual": ("dbgan.models.features", "PerceptualParams", {}),
-    "bgan": ("dbgan.training.bgan_cycle", "BganParams", {"beta": "beta"}),
+    "bgan": ("dbgan.training.bgan_cycle", "BganParams", ADVERSARIAL),
     "bgan_network": ("dbgan.models.bgan", "BlurConfig", {}),
     "synthesize": ("stages.synthesize", "SynthesizeParams", {}),
     "mix": ("dbgan.data.batches", "MixParams", {}),
+    "generator": ("dbgan.models.generators", "GeneratorParams", {}),
+    "blur_generator": ("dbgan.models.generators", "BlurGeneratorParams", {}),
+    "sftnet_network": ("dbgan.models.sftnet", "SFTBlurConfig", {}),
     "dbgan": ("dbgan.models.dbgan", "DeblurConfig", {}),
+    "srresnet": ("dbgan.models.srresnet", "SRResNetConfig", {}),
+    "deblurgan": ("dbgan.models.deblurgan", "DeblurGANConfig", {}),
+    "sftnet": ("dbgan.models.sftnet", "SFTConfig", {}),
+    "mprnet": ("dbgan.models.mprnet", "MPRNetConfig", {}),
+    "nafnet": ("dbgan.models.nafnet", "NAFNetConfig", {}),
     "pretrain": ("dbgan.training.optim", "OptimParams", {}),
-    "finetune": ("dbgan.training.finetune", "FinetuneParams", {"alpha": "alpha", "beta": "beta"}),
+    "finetune": ("dbgan.training.finetune", "FinetuneParams", {"alpha": "alpha"} | ADVERSARIAL),
     "evaluate": ("stages.evaluate", "EvaluateParams", {}),
 }
-VALUES = {"seed": int, "alpha": float, "beta": float, "init_std": float, "threads": int}
+VALUES = {
+    "seed": int,
+    "alpha": float,
+    "beta": float,
+    "init_std": float,
+    "threads": int,
+    "objective": str,
+    "critic": str,
+}
 
 
 @dataclass(frozen=True)
@@ -237,6 +254,16 @@ def test_the_shipped_file_fits_every_class_at_both_scales(tmp_path, write_params
         first = dataclasses.fields(found)[0].name
         with pytest.raises(dataclasses.FrozenInstanceError):
             setattr(found, first, getattr(found, first))
+
+
+@pytest.mark.parametrize("section", ["bgan", "finetune"])
+@pytest.mark.parametrize("key", ["objective", "critic"])
+def test_an_unknown_objective_or_critic_is_named_in_one_line(tmp_path, write_params, section, key):
+    module, cls, extra = SECTIONS[section]
+    values = settings.load(write_params(tmp_path / "params.yaml", {key: "hinge"}))
+    with pytest.raises(ValueError, match=f"^params.yaml, {key}: .*not 'hinge'$") as error:
+        settings.section(values, section, getattr(importlib.import_module(module), cls), **extra)
+    the_line(error)
 
 
 def test_no_class_has_defaults_so_that_dvc_sees_every_value():

@@ -104,6 +104,19 @@ def test_another_alpha_in_place_runs_fine_tuning_and_evaluation_alone(project):
     run(project, "dvc", "checkout", "-q")
 
 
+@pytest.mark.parametrize(
+    ("choice", "stages"),
+    [
+        ({"generator.name": "nafnet"}, ["pretrain", "finetune", "evaluate"]),
+        ({"blur_generator.name": "sftnet"}, ["train_bgan", "synthesize", "evaluate"]),  # others by its blurs, once made
+    ],
+)
+def test_another_generator_runs_all_stages_that_build_it_and_no_other(project, write_params, choice, stages):
+    write_params(project / "params.yaml", {"data.root": "../photos"} | choice)
+    assert ran(run(project, "dvc", "repro", "--dry")) == stages
+    run(project, "git", "reset", "-q", "--hard")
+
+
 @pytest.mark.parametrize(("alpha", "how"), [("0.03", "temp"), ("0.04", "queue")])
 def test_another_alpha_elsewhere_does_so_too_and_is_recorded_here(project, alpha, how):
     before = len(runs(project, "stage"))
@@ -124,6 +137,11 @@ def test_another_alpha_elsewhere_does_so_too_and_is_recorded_here(project, alpha
 def test_committed_lock_names_what_dvc_yaml_names():
     locked = yaml.safe_load((ROOT / "dvc.lock").read_text())["stages"]
     written = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+    values = yaml.safe_load((ROOT / "params.yaml").read_text())
+    chosen = {f"${{{key}.name}}": values[key]["name"] for key in ("generator", "blur_generator")}
     assert list(locked) == list(written) == STAGES
     for stage in STAGES:
-        assert {dep["path"] for dep in locked[stage]["deps"]} == set(written[stage]["deps"])
+        deps = set(written[stage]["deps"])
+        for template, name in chosen.items():
+            deps = {dep.replace(template, name) for dep in deps}
+        assert {dep["path"] for dep in locked[stage]["deps"]} == deps

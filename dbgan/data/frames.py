@@ -1,6 +1,7 @@
 """Finds, reads and writes photographs, and converts between uint8 images and float tensors (the value range)."""
 
 import hashlib
+import io
 import json
 import os
 from collections.abc import Iterator
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
 # Everything Pillow reads that people keep photographs in; other files in a folder are not photographs.
@@ -51,25 +52,34 @@ def _files(folder: Path) -> Iterator[Path]:
         yield from (path for path in (Path(at, name) for name in names) if path.is_file())
 
 
-def read(path: Path) -> tuple[np.ndarray, str]:
-    """A photograph as (H, W, 3) uint8 RGB, and what was converted on the way ("" for plain 8-bit RGB).
+def read(path: Path) -> tuple[np.ndarray, str, str]:
+    """A photograph as (H, W, 3) uint8 RGB, what was converted on the way ("" for plain 8-bit RGB), and the file's
+    SHA-256.
 
     Grey is repeated over the three channels, 16 bits become 8, transparency is dropped, EXIF rotation is
     applied. Raises ValueError naming a file that is unreadable or cut short.
     """
     try:
-        with Image.open(path) as image:
-            depth = image.tile[0][3] if image.tile else ""
-            image.load()
-            turned = ImageOps.exif_transpose(image)
-            rgb, note = _to_rgb(turned, str(depth))
-            if turned is not image and image.getexif().get(0x0112, 1) != 1:
-                note = ", ".join(filter(None, [note, "rotated as its EXIF says"]))
-            return rgb, note
+        content = path.read_bytes()
+        image, note = _decode(content)
     except Image.DecompressionBombError as error:
         raise ValueError(f"{path}: {error}") from None
+    except UnidentifiedImageError:
+        raise ValueError(f"{path}: not a readable photograph (of no known format)") from None
     except (OSError, SyntaxError, ValueError, EOFError) as error:
         raise ValueError(f"{path}: not a readable photograph ({error})") from None
+    return image, note, hashlib.sha256(content).hexdigest()
+
+
+def _decode(content: bytes) -> tuple[np.ndarray, str]:
+    with Image.open(io.BytesIO(content)) as image:
+        depth = image.tile[0][3] if image.tile else ""
+        image.load()
+        turned = ImageOps.exif_transpose(image)
+        rgb, note = _to_rgb(turned, str(depth))
+        if turned is not image and image.getexif().get(0x0112, 1) != 1:
+            note = ", ".join(filter(None, [note, "rotated as its EXIF says"]))
+        return rgb, note
 
 
 def _to_rgb(image: Image.Image, depth: str) -> tuple[np.ndarray, str]:
@@ -119,8 +129,7 @@ class Listing:
 
 def describe(root: Path, path: Path) -> tuple[Frame, str]:
     """Read `root / path` in full, so that a broken file shows now; the Frame and the note of `read`."""
-    image, note = read(root / path)
-    digest = hashlib.sha256((root / path).read_bytes()).hexdigest()
+    image, note, digest = read(root / path)
     name = path.with_suffix("").as_posix()
     return Frame(name, path.as_posix(), image.shape[0], image.shape[1], digest), note
 
@@ -144,8 +153,8 @@ def load_listing(folder: Path) -> Listing:
 def load_frame(root: Path, frame: Frame) -> np.ndarray:
     """The photograph of a listing, (H, W, 3) uint8 RGB. Raises ValueError when the file has changed since."""
     path = root / frame.path
-    image, _ = read(path)
-    if hashlib.sha256(path.read_bytes()).hexdigest() != frame.sha256:
+    image, _, digest = read(path)
+    if digest != frame.sha256:
         raise ValueError(f"{path}: changed since the download stage saw it; run `dvc repro -f -s download` first")
     return image
 

@@ -55,6 +55,20 @@ def restored_real(photos: Iterable[Photo], final: Network, show: Show) -> dict:
     }
 
 
+FLAT_COLORS = ((128, 128, 128), (33, 25, 23))  # grey, and a dark one on which published networks draw patterns
+FLAT_SIZES = ((64, 64), (61, 77), (7, 5))  # one that halves well, odd ones, and smaller than what networks pad to
+
+
+def flat_deviation(final: Network) -> float:
+    """The largest change, in 8-bit levels, that a network makes to photographs of one colour: no pattern, no rim."""
+    deviation = 0
+    for color in FLAT_COLORS:
+        for height, width in FLAT_SIZES:
+            flat = np.full((height, width, 3), color, np.uint8)
+            deviation = max(deviation, np.abs(final(flat).astype(int) - flat).max())
+    return float(deviation)
+
+
 def blurs_of_bgan(
     sharp: list[Photo], blurs: list[list[Photo]], paired: list[Photo], real: list[Photo]
 ) -> dict[str, float | list[float] | None]:

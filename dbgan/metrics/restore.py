@@ -17,5 +17,8 @@ def whole_frame(network: Callable[[Tensor], Tensor], frame: Tensor, margin: int,
     _, height, width = frame.shape
     down, right = min(margin, height - 1), min(margin, width - 1)
     framed = F.pad(frame[None].to(device), (right, right, down, down), mode="reflect")
-    output = network(framed)[0, :, down : down + height, right : right + width]
+    output = network(framed)
+    if isinstance(output, list):  # a network of several stages gives the last one's result first
+        output = output[0]
+    output = output[0, :, down : down + height, right : right + width]
     return output.clamp(0, 1).cpu()

@@ -30,7 +30,7 @@ def png_16_bit(path, image: np.ndarray) -> None:
 @pytest.mark.parametrize(("name", "options"), LOSSLESS)
 def test_lossless_rgb_is_read_as_it_was_written(tmp_path, name, options):
     frames.write(tmp_path / "sub" / name, RGB, **options)
-    image, note = frames.read(tmp_path / "sub" / name)
+    image, note, _ = frames.read(tmp_path / "sub" / name)
     assert image.dtype == np.uint8
     assert np.array_equal(image, RGB)
     assert note == ""
@@ -40,7 +40,7 @@ def test_lossless_rgb_is_read_as_it_was_written(tmp_path, name, options):
 def test_lossy_rgb_is_read_nearly_as_it_was_written(tmp_path, name, options):
     smooth = np.tile(np.linspace(20, 230, 32).astype(np.uint8)[:, None, None], (1, 24, 3))
     frames.write(tmp_path / name, smooth, **options)
-    image, note = frames.read(tmp_path / name)
+    image, note, _ = frames.read(tmp_path / name)
     assert image.shape == smooth.shape
     assert np.abs(image.astype(int) - smooth).max() <= 8
     assert note == ""
@@ -49,7 +49,7 @@ def test_lossy_rgb_is_read_nearly_as_it_was_written(tmp_path, name, options):
 @pytest.mark.parametrize("name", ["a.png", "a.tif", "a.pgm"])
 def test_grey_is_repeated_over_the_channels(tmp_path, name):
     Image.fromarray(GREY).save(tmp_path / name)
-    image, note = frames.read(tmp_path / name)
+    image, note, _ = frames.read(tmp_path / name)
     assert np.array_equal(image, np.dstack([GREY] * 3))
     assert "L read as RGB" in note
 
@@ -58,7 +58,7 @@ def test_grey_is_repeated_over_the_channels(tmp_path, name):
 def test_16_bit_grey_becomes_8_bit(tmp_path, name):
     levels = np.array([[0, 257, 128 * 257], [254 * 257, 65535, 100]], np.uint16)
     Image.fromarray(levels).save(tmp_path / name)
-    image, note = frames.read(tmp_path / name)
+    image, note, _ = frames.read(tmp_path / name)
     assert image[..., 0].tolist() == [[0, 1, 128], [254, 255, 0]]
     assert np.array_equal(image[..., 0], image[..., 2])
     assert "16" in note
@@ -66,14 +66,14 @@ def test_16_bit_grey_becomes_8_bit(tmp_path, name):
 
 def test_16_bit_rgb_becomes_8_bit_and_says_so(tmp_path):
     png_16_bit(tmp_path / "a.png", RGB.astype(np.uint16) * 257)
-    image, note = frames.read(tmp_path / "a.png")
+    image, note, _ = frames.read(tmp_path / "a.png")
     assert np.array_equal(image, RGB)
     assert "16 bits read as 8" in note
 
 
 def test_transparency_is_dropped(tmp_path):
     Image.fromarray(np.dstack([RGB, GREY])).save(tmp_path / "a.png")
-    image, note = frames.read(tmp_path / "a.png")
+    image, note, _ = frames.read(tmp_path / "a.png")
     assert np.array_equal(image, RGB)
     assert note == "transparency dropped"
 
@@ -86,14 +86,14 @@ def test_a_palette_is_read_as_its_colours(tmp_path, transparency, said):
     palette.putpalette([10, 20, 30, 40, 50, 60])
     palette.putdata([0, 1])
     palette.save(tmp_path / "a.png", **transparency)
-    image, note = frames.read(tmp_path / "a.png")
+    image, note, _ = frames.read(tmp_path / "a.png")
     assert image.tolist() == [[[10, 20, 30], [40, 50, 60]]]
     assert note == said
 
 
 def test_a_cmyk_jpeg_is_read_as_rgb(tmp_path):
     Image.new("CMYK", (16, 16), (0, 255, 255, 0)).save(tmp_path / "a.jpg", quality=95)
-    image, note = frames.read(tmp_path / "a.jpg")
+    image, note, _ = frames.read(tmp_path / "a.jpg")
     assert image.shape == (16, 16, 3)
     assert np.abs(image.astype(int) - [255, 0, 0]).max() < 12
     assert note == "CMYK read as RGB"
@@ -104,7 +104,7 @@ def test_exif_rotation_is_applied(tmp_path, orientation, turns):
     exif = Image.Exif()
     exif[0x0112] = orientation
     Image.fromarray(RGB).save(tmp_path / "a.png", exif=exif)
-    image, note = frames.read(tmp_path / "a.png")
+    image, note, _ = frames.read(tmp_path / "a.png")
     assert np.array_equal(image, np.rot90(RGB, turns))
     assert "EXIF" in note
 
@@ -113,7 +113,7 @@ def test_exif_that_rotates_nothing_says_nothing(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 1
     Image.fromarray(RGB).save(tmp_path / "a.png", exif=exif)
-    image, note = frames.read(tmp_path / "a.png")
+    image, note, _ = frames.read(tmp_path / "a.png")
     assert np.array_equal(image, RGB)
     assert note == ""
 

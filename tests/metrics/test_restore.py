@@ -56,6 +56,12 @@ def test_a_flat_frame_stays_flat_up_to_the_border():
     assert (found - found[:, 6:7, 6:7]).abs().max() < 1e-6
 
 
+def test_of_a_network_of_several_stages_the_first_output_counts():
+    photo = frame(12, 15)
+    found = whole_frame(lambda x: [x, 1 - x, 0 * x], photo, margin=4)
+    assert found.equal(photo)
+
+
 def test_output_is_clamped_and_carries_no_gradient():
     found = whole_frame(lambda x: 10 * (x - 0.5), frame(8, 8), margin=2)
     assert found.min() == 0

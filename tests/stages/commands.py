@@ -1,0 +1,57 @@
+"""The stages of dvc.yaml as commands in the current folder, and what they leave."""
+
+import importlib
+import json
+from pathlib import Path
+
+import yaml
+from typer.testing import CliRunner
+
+STAGES = yaml.safe_load((Path(__file__).parents[2] / "dvc.yaml").read_text())["stages"]
+
+
+def run(stage: str):
+    """A stage in the current folder, by its command in dvc.yaml."""
+    _, _, module, *arguments = STAGES[stage]["cmd"].split()
+    return CliRunner().invoke(importlib.import_module(module).app, arguments)
+
+
+def run_well(*stages: str) -> None:
+    for stage in stages:
+        result = run(stage)
+        assert result.exit_code == 0, result.stderr
+
+
+def promised(stage: str) -> set[str]:
+    entries = [entry for kind in ("outs", "metrics", "plots") for entry in STAGES[stage].get(kind, [])]
+    return {path for entry in entries for path in ([entry] if isinstance(entry, str) else entry)}
+
+
+def files(root: Path) -> dict[str, bytes]:
+    """All that lies in a folder, except the locks and unfinished states of trainings."""
+    found = (path for path in root.rglob("*") if path.is_file())
+    return {
+        name: path.read_bytes()
+        for path in found
+        if not (name := path.relative_to(root).as_posix()).startswith(".state/")
+    }
+
+
+def evaluated(root: Path) -> dict:
+    return json.loads((root / "metrics" / "evaluate.json").read_text())
+
+
+def ends_in_one_line(root: Path, stage: str, *said: str) -> None:
+    """The stage ends with code 1 and one line that holds `said`; nothing in the folder has changed."""
+    before = files(root)
+    result = run(stage)
+    assert result.exit_code == 1
+    assert isinstance(result.exception, SystemExit)
+    assert result.stdout == ""
+    lines = [line for line in result.stderr.splitlines() if line and "%|" not in line]  # without progress bars
+    assert len(lines) == 1, result.stderr
+    assert lines[0].startswith(f"{stage}: ")
+    for text in said:
+        assert text in lines[0]
+    assert files(root) == before
+    assert not list(root.rglob("*.part"))
