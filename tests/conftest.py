@@ -18,6 +18,7 @@ os.environ["CUDA_VISIBLE_DEVICES"] = ""  # equal bytes are promised on the CPU; 
 NETWORK = {"width": 4, "blocks": 1, "growth": 4, "downsample": 2}
 SFT = {"width": 2, "blocks": 1, "condition_width": 4, "shared_channels": 2}
 TRAINING = {"steps": 4, "batch": 2, "accumulate": 1, "patch": 32, "log_every": 2, "save_every": 2}
+TRAINING |= {"precision": "float32"}  # which every machine has
 TINY = {
     "data": {"source": "folder", "root": "photos"},
     "crop": {"size": 64, "stride": 64},
