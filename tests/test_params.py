@@ -266,6 +266,33 @@ def test_an_unknown_objective_or_critic_is_named_in_one_line(tmp_path, write_par
     the_line(error)
 
 
+@pytest.mark.parametrize(
+    ("section", "key", "wrong"),
+    [
+        ("srresnet", "scale", 2),
+        ("srresnet", "width", 0),
+        ("deblurgan", "signed", True),
+        ("deblurgan", "blocks", 0),
+        ("sftnet", "condition_channels", 0),
+        ("sftnet_network", "blocks", 0),
+        ("mprnet", "reduction", 0),
+        ("mprnet", "reduction", 1000),
+        ("mprnet", "unet_growth", -1),
+        ("nafnet", "decoder_blocks", [1, 1, 1, 1, 1]),
+        ("nafnet", "encoder_blocks", [1, 1, -1]),
+        ("nafnet", "train_size", 0),
+    ],
+)
+def test_a_network_that_cannot_be_built_or_trained_is_refused_by_its_section(
+    tmp_path, write_params, section, key, wrong
+):
+    module, cls, extra = SECTIONS[section]
+    values = settings.load(write_params(tmp_path / "params.yaml", {f"scales.sample.{section}.{key}": wrong}))
+    with pytest.raises(ValueError, match=f"^params.yaml, {section}: ") as error:
+        settings.section(values, section, getattr(importlib.import_module(module), cls), **extra)
+    the_line(error)
+
+
 def test_no_class_has_defaults_so_that_dvc_sees_every_value():
     for module, cls, _ in SECTIONS.values():
         for field in dataclasses.fields(getattr(importlib.import_module(module), cls)):

@@ -19,6 +19,10 @@ class DeblurGANConfig:
     running_statistics: bool  # evaluation normalises by averages of training; without, by the image's own statistics
     signed: bool  # images in [-1, 1] and a clamped result, as published; without, [0, 1] and no clamp
 
+    def __post_init__(self) -> None:
+        if min(self.width, self.blocks) < 1 or self.signed:
+            raise ValueError("width and blocks must be at least 1; signed must be false: images are in [0, 1] here")
+
 
 def padding(size: int) -> int:
     """Pixels to add to a height or width so that it can be halved twice and then still be reflected."""

@@ -26,6 +26,10 @@ class MPRNetConfig:
     blocks: int  # channel attention blocks in each of stage 3's three original resolution blocks
     reduction: int  # channel attention passes through 1 / reduction of the channels
 
+    def __post_init__(self) -> None:
+        if self.blocks < 1 or min(self.unet_growth, self.orsnet_growth) < 0 or not 1 <= self.reduction <= self.width:
+            raise ValueError("blocks must be at least 1, no growth negative, and reduction from 1 to width")
+
 
 def conv(inputs: int, outputs: int, size: int) -> nn.Conv2d:
     """A conv that keeps H and W."""
@@ -47,8 +51,7 @@ class ChannelAttentionBlock(nn.Module):
 
     def __init__(self, width: int, reduction: int) -> None:
         super().__init__()
-        self.conv1 = conv(width, width, 3)
-        self.conv2 = conv(width, width, 3)
+        self.conv1, self.conv2 = conv(width, width, 3), conv(width, width, 3)
         self.squeeze = conv(width, width // reduction, 1)
         self.excite = conv(width // reduction, width, 1)
 
@@ -99,8 +102,7 @@ class CrossStageFusion(nn.Module):
 
     def __init__(self, from_encoder: nn.Module, from_decoder: nn.Module) -> None:
         super().__init__()
-        self.from_encoder = from_encoder
-        self.from_decoder = from_decoder
+        self.from_encoder, self.from_decoder = from_encoder, from_decoder
 
     def forward(self, x: Tensor, encoded: Tensor, decoded: Tensor) -> Tensor:
         return x + self.from_encoder(encoded) + self.from_decoder(decoded)

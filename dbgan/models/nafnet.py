@@ -25,6 +25,14 @@ class NAFNetConfig:
     decoder_blocks: list[int]  # blocks of each level, up to full resolution
     train_size: int | None  # side of the training patches in pixels: pooling at test time is local; null: always global
 
+    def __post_init__(self) -> None:
+        if self.width < 1 or min([self.middle_blocks, *self.encoder_blocks, *self.decoder_blocks]) < 0:
+            raise ValueError("width must be at least 1, and no number of blocks negative")
+        if not self.encoder_blocks or len(self.encoder_blocks) != len(self.decoder_blocks):
+            raise ValueError("encoder_blocks and decoder_blocks must have a number for each level, and equally many")
+        if self.train_size is not None and self.train_size < 1:
+            raise ValueError("train_size must be at least 1, or null")
+
 
 def pool_window(train_size: int, level: int, levels: int) -> int:
     """Side of the pooling window, in feature pixels `level` halvings down: 1.5 times what a training patch has there.

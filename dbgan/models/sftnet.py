@@ -28,6 +28,10 @@ class SFTConfig:
     condition_width: int  # channels within the condition network
     shared_channels: int  # channels that the condition network gives to every transform
 
+    def __post_init__(self) -> None:
+        if min(self.width, self.blocks, self.condition_channels, self.condition_width, self.shared_channels) < 1:
+            raise ValueError("all sizes must be at least 1")
+
 
 @dataclass(frozen=True)
 class SFTBlurConfig:
@@ -38,6 +42,10 @@ class SFTBlurConfig:
     condition_width: int  # channels within the condition network
     shared_channels: int  # channels that the condition network gives to every transform
     noise: Literal["vector", "spatial"]  # 4 values for a whole image (the paper's), or for each pixel
+
+    def __post_init__(self) -> None:
+        if min(self.width, self.blocks, self.condition_width, self.shared_channels) < 1:
+            raise ValueError("all sizes must be at least 1")
 
 
 def conv3x3(inputs: int, outputs: int) -> nn.Conv2d:

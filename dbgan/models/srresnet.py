@@ -6,6 +6,7 @@ convs at both ends for its 9x9, one conv more before the tail, and BatchNorm onl
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -19,6 +20,10 @@ class SRResNetConfig:
     scale: int  # height and width of the output in those of the input: 1, 3 or a power of two
     batch_norm: bool  # BatchNorm after each conv of the blocks and after the conv that follows them
     skip: bool  # the input is added to the output, which must have its size; not in the published network
+
+    def __post_init__(self) -> None:
+        if min(self.width, self.blocks) < 1 or self.scale != 1:
+            raise ValueError("width and blocks must be at least 1, and scale 1: a deblurred image has its input's size")
 
 
 def upsampling_factors(scale: int) -> list[int]:
@@ -76,5 +81,8 @@ class SRResNet(nn.Module):
         x = x + self.after_norm(self.after_blocks(self.blocks(x)))
         for conv, factor in zip(self.upsample, self.factors, strict=True):
             x = F.relu(F.pixel_shuffle(conv(x), factor))  # (N, width, factor * H, factor * W)
-        restored = self.tail(F.relu(self.before_tail(x)))
-        return blurred + restored if self.skip else restored
+        x = F.relu(self.before_tail(x))
+        if self.skip:
+            return blurred + self.tail(x)
+        with torch.autocast(x.device.type, enabled=False):  # what comes now is the image: bfloat16 has too few levels
+            return self.tail(x.float())
