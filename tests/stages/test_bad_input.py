@@ -129,8 +129,8 @@ def test_wrong_parameters(copied, write_params, stage, key, wrong, said):
     ("name", "key", "wrong", "said"),
     [
         ("srresnet", "width", "8", "srresnet.width"),
-        ("srresnet", "scale", 2, "at scale 2"),
-        ("nafnet", "encoder_blocks", [1, 1], "2 levels"),
+        ("srresnet", "scale", 2, "scale 1"),
+        ("nafnet", "encoder_blocks", [1, 1], "equally many"),
         ("nafnet", "encoder_blocks", 1, "nafnet.encoder_blocks"),
         ("deblurgan", "dropout", 0.5, "deblurgan.dropout"),
     ],
