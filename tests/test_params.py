@@ -269,6 +269,12 @@ def test_an_unknown_objective_or_critic_is_named_in_one_line(tmp_path, write_par
 @pytest.mark.parametrize(
     ("section", "key", "wrong"),
     [
+        ("dbgan", "downsample", 0),
+        ("bgan_network", "width", 0),
+        ("perceptual", "width", 0),
+        ("bgan", "critic_width", 0),
+        ("bgan", "pixel_steps", -1),
+        ("finetune", "critic_width", 0),
         ("srresnet", "scale", 2),
         ("srresnet", "width", 0),
         ("deblurgan", "signed", True),
@@ -283,9 +289,7 @@ def test_an_unknown_objective_or_critic_is_named_in_one_line(tmp_path, write_par
         ("nafnet", "train_size", 0),
     ],
 )
-def test_a_network_that_cannot_be_built_or_trained_is_refused_by_its_section(
-    tmp_path, write_params, section, key, wrong
-):
+def test_sizes_that_cannot_be_are_refused_by_their_section(tmp_path, write_params, section, key, wrong):
     module, cls, extra = SECTIONS[section]
     values = settings.load(write_params(tmp_path / "params.yaml", {f"scales.sample.{section}.{key}": wrong}))
     with pytest.raises(ValueError, match=f"^params.yaml, {section}: ") as error:

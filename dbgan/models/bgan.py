@@ -21,6 +21,10 @@ class BlurConfig:
     batch_norm: bool  # BatchNorm after each conv of the blocks
     noise: Literal["vector", "spatial"]  # 4 values for a whole image (the paper's), or for each pixel
 
+    def __post_init__(self) -> None:
+        if min(self.width, self.blocks, self.growth, self.downsample) < 1:
+            raise ValueError("width, blocks, growth and downsample must be at least 1")
+
 
 class BlurGenerator(nn.Module):
     """9 residual blocks of width 64 with BatchNorm in the paper.

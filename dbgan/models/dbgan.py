@@ -16,6 +16,10 @@ class DeblurConfig:
     growth: int  # channels that each conv in a dense block adds
     downsample: int  # the trunk works at 1 / downsample of the resolution; 1 is the paper's
 
+    def __post_init__(self) -> None:
+        if min(self.width, self.blocks, self.growth, self.downsample) < 1:
+            raise ValueError("width, blocks, growth and downsample must be at least 1")
+
 
 class DeblurGenerator(nn.Module):
     """16 residual blocks of width 64 without BatchNorm in the paper.

@@ -22,6 +22,8 @@ class PerceptualParams:
     width: int  # channels of the first layer; 64 in VGG-19, and needed for a weights file
 
     def __post_init__(self) -> None:
+        if self.width < 1:
+            raise ValueError("perceptual.width must be at least 1")
         if self.weights != RANDOM and self.width != 64:
             raise ValueError("perceptual.width must be 64 with a weights file")
 

@@ -25,10 +25,13 @@ class MPRNetConfig:
     orsnet_growth: int  # channels that stage 3 has above `width`
     blocks: int  # channel attention blocks in each of stage 3's three original resolution blocks
     reduction: int  # channel attention passes through 1 / reduction of the channels
+    parts: int  # stages 1 and 2 see the image in so many parts each way: 2 as published, 1 is the whole
 
     def __post_init__(self) -> None:
         if self.blocks < 1 or min(self.unet_growth, self.orsnet_growth) < 0 or not 1 <= self.reduction <= self.width:
             raise ValueError("blocks must be at least 1, no growth negative, and reduction from 1 to width")
+        if self.parts not in (1, 2):
+            raise ValueError("parts must be 1 or 2")
 
 
 def conv(inputs: int, outputs: int, size: int) -> nn.Conv2d:
@@ -36,14 +39,14 @@ def conv(inputs: int, outputs: int, size: int) -> nn.Conv2d:
     return nn.Conv2d(inputs, outputs, size, padding=size // 2, bias=False)
 
 
-def split(x: Tensor, dim: int) -> Tensor:
-    """Halves of images as a batch: (N, C, H, W) -> (2N, C, H / 2, W) for dim -2, first all upper, then all lower."""
-    return torch.cat(x.chunk(2, dim=dim))
+def split(x: Tensor, parts: int, dim: int) -> Tensor:
+    """Parts of images as a batch: (N, C, H, W) -> (2N, C, H / 2, W) for 2 and dim -2, all upper, then all lower."""
+    return torch.cat(x.chunk(parts, dim=dim))
 
 
-def join(x: Tensor, dim: int) -> Tensor:
+def join(x: Tensor, parts: int, dim: int) -> Tensor:
     """Undoes `split`."""
-    return torch.cat(x.chunk(2), dim=dim)
+    return torch.cat(x.chunk(parts), dim=dim)
 
 
 class ChannelAttentionBlock(nn.Module):
@@ -52,8 +55,7 @@ class ChannelAttentionBlock(nn.Module):
     def __init__(self, width: int, reduction: int) -> None:
         super().__init__()
         self.conv1, self.conv2 = conv(width, width, 3), conv(width, width, 3)
-        self.squeeze = conv(width, width // reduction, 1)
-        self.excite = conv(width // reduction, width, 1)
+        self.squeeze, self.excite = conv(width, width // reduction, 1), conv(width // reduction, width, 1)
 
     def forward(self, x: Tensor, slope: Tensor) -> Tensor:
         change = self.conv2(F.prelu(self.conv1(x), slope))
@@ -155,9 +157,7 @@ class SupervisedAttention(nn.Module):
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.features = conv(width, width, 1)
-        self.image = conv(width, 3, 1)
-        self.mask = conv(3, width, 1)
+        self.features, self.image, self.mask = conv(width, width, 1), conv(width, 3, 1), conv(3, width, 1)
 
     def forward(self, x: Tensor, blurred: Tensor) -> tuple[Tensor, Tensor]:
         restored = self.image(x) + blurred
@@ -209,42 +209,42 @@ class MPRNet(nn.Module):
     """
 
     def __init__(
-        self, width: int = 96, unet_growth: int = 48, orsnet_growth: int = 32, blocks: int = 8, reduction: int = 4
+        self,
+        width: int = 96,
+        unet_growth: int = 48,
+        orsnet_growth: int = 32,
+        blocks: int = 8,
+        reduction: int = 4,
+        parts: int = 2,
     ) -> None:
         super().__init__()
         widths = [width, width + unet_growth, width + 2 * unet_growth]
         full = width + orsnet_growth
+        self.parts = parts
         self.slope = nn.Parameter(torch.full((1,), 0.25))
-        self.shallow1 = ShallowFeatures(width, reduction)
-        self.encoder1 = Encoder(widths, reduction, fuses=False)
-        self.decoder1 = Decoder(widths, reduction)
-        self.attention1 = SupervisedAttention(width)
-        self.shallow2 = ShallowFeatures(width, reduction)
-        self.merge2 = conv(2 * width, width, 3)
-        self.encoder2 = Encoder(widths, reduction, fuses=True)
-        self.decoder2 = Decoder(widths, reduction)
-        self.attention2 = SupervisedAttention(width)
-        self.shallow3 = ShallowFeatures(width, reduction)
-        self.merge3 = conv(2 * width, full, 3)
+        self.shallow1, self.shallow2, self.shallow3 = (ShallowFeatures(width, reduction) for _ in range(3))
+        self.merge2, self.merge3 = conv(2 * width, width, 3), conv(2 * width, full, 3)
+        self.encoder1, self.encoder2 = (Encoder(widths, reduction, fuses) for fuses in (False, True))
+        self.decoder1, self.decoder2 = (Decoder(widths, reduction) for _ in range(2))
+        self.attention1, self.attention2 = (SupervisedAttention(width) for _ in range(2))
         self.orsnet3 = OriginalResolutionNetwork(full, widths, blocks, reduction)
         self.tail3 = conv(full, 3, 3)
 
     def forward(self, blurred: Tensor) -> list[Tensor]:
         height, width = blurred.shape[-2:]
         whole = F.pad(blurred, (0, -width % MULTIPLE, 0, -height % MULTIPLE), mode="replicate")
-        halves = split(whole, -2)  # (2N, 3, H / 2, W)
-        slope = self.slope
-
-        quarters = self.shallow1(split(halves, -1), slope)  # (4N, width, H / 2, W / 2)
-        encoded = [join(x, -1) for x in self.encoder1(quarters, slope)]
+        slope, parts = self.slope, self.parts
+        halves = split(whole, parts, -2)  # (2N, 3, H / 2, W) with two parts
+        quarters = self.shallow1(split(halves, parts, -1), slope)  # (4N, width, H / 2, W / 2)
+        encoded = [join(x, parts, -1) for x in self.encoder1(quarters, slope)]
         decoded = self.decoder1(encoded, slope)
         features, restored1 = self.attention1(decoded[0], halves)
 
         x = self.merge2(torch.cat([self.shallow2(halves, slope), features], dim=1))  # (2N, width, H / 2, W)
-        encoded = [join(x, -2) for x in self.encoder2(x, slope, encoded, decoded)]
+        encoded = [join(x, parts, -2) for x in self.encoder2(x, slope, encoded, decoded)]
         decoded = self.decoder2(encoded, slope)
         features, restored2 = self.attention2(decoded[0], whole)
 
         x = self.merge3(torch.cat([self.shallow3(whole, slope), features], dim=1))  # (N, full, H, W)
         restored3 = self.tail3(self.orsnet3(x, slope, encoded, decoded)) + whole
-        return [restored[..., :height, :width] for restored in (restored3, restored2, join(restored1, -2))]
+        return [restored[..., :height, :width] for restored in (restored3, restored2, join(restored1, parts, -2))]

@@ -34,6 +34,11 @@ class BganParams(OptimParams):
     sameness: float  # unpaired: weight of the loss of noise maps that make no difference
     pixel_steps: int  # updates by pixel loss on the pairs, before the adversarial ones
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.critic_width < 1 or self.pixel_steps < 0 or self.critic_lr <= 0:
+            raise ValueError("critic_width must be at least 1, pixel_steps at least 0, critic_lr above 0")
+
 
 class CycleStep:
     """One update of both critics and both generators over all accumulated batches.

@@ -1,4 +1,7 @@
-"""DBGAN's adversarial fine-tuning: perceptual + alpha * content + beta * adversarial, the paper's RDBL (Sec. 3)."""
+"""DBGAN's adversarial fine-tuning: perceptual + alpha * content + beta * adversarial, the paper's RDBL (Sec. 3).
+
+A loss of colour may be added (ours): VGG features with random weights leave the generator room for a cast.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dbgan.losses.adversarial import OBJECTIVES, Objective, penalty
-from dbgan.losses.content import multi_stage, perceptual, psnr, stages
+from dbgan.losses.content import color, multi_stage, perceptual, psnr, stages
 from dbgan.training.optim import Means, OptimParams, adam, begin, frozen, judge, weighted
 from dbgan.training.resume import Row
 
@@ -23,6 +26,12 @@ class FinetuneParams(OptimParams):
     objective: Objective  # what critic and generator are trained on against each other
     critic: Literal["vgg", "patch"]  # the critic's network
     critic_width: int  # channels of the critic's first layer
+    color: float  # weight of the loss of colour that is not the sharp photograph's
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.critic_width < 1:
+            raise ValueError("critic_width must be at least 1")
 
 
 class FinetuneStep:
@@ -39,7 +48,7 @@ class FinetuneStep:
         self.generator, self.critic = generator.to(device).train(), critic.to(device).train()
         self.features: Callable[[Tensor], Tensor] = features.to(device)
         self.generator_optimizer, self.critic_optimizer = adam(generator, p, p.lr), adam(critic, p, p.lr)
-        self.weights = {"perceptual": 1.0, "content": p.alpha, "adversarial": p.beta}
+        self.weights = {"perceptual": 1.0, "content": p.alpha, "adversarial": p.beta, "color": p.color}
         self.generator_loss, self.critic_loss = OBJECTIVES[p.objective]
         self.p, self.seed, self.device = p, seed, device
 
@@ -58,6 +67,7 @@ class FinetuneStep:
             "perceptual": perceptual(restored[0], sharp, self.features),
             "content": multi_stage(restored, sharp) if len(restored) > 1 else F.mse_loss(restored[0], sharp),
             "adversarial": self.generator_loss(*judge(self.critic, sharp, restored[0])),
+            "color": color(restored[0], sharp),
         }
 
     def __call__(self, n: int, batches: list[tuple[Tensor, Tensor]]) -> Row:

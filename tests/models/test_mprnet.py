@@ -203,3 +203,15 @@ def test_it_works_when_built_without_memory_and_given_its_weights_later():
         empty = tiny()
     empty.load_state_dict(network.state_dict(), assign=True)
     assert all(map(torch.equal, empty(photo), network(photo)))
+
+
+def test_seen_whole_a_flat_photograph_has_no_seam_where_parts_would_meet():
+    """Far from the border, a network without parts treats all pixels alike; one with parts does not."""
+    flat = torch.full((1, 3, 96, 96), 0.5)
+
+    def unlike(parts):
+        network = tiny(parts=parts).eval()
+        with torch.no_grad():
+            return (network(flat)[0][..., 40:56, 40:56] - network(flat)[0][..., 40:41, 40:41]).abs().max()
+
+    assert unlike(1) < 1e-4 < unlike(2)

@@ -19,6 +19,7 @@ MEANT_FOR = {
     ("finetune", "perceptual"): {"generator"},
     ("finetune", "content"): {"generator"},
     ("finetune", "adversarial"): {"generator"},
+    ("finetune", "color"): {"generator"},
     ("cycle", "perceptual"): {"blur"},
     ("cycle", "color"): {"blur"},
     ("cycle", "adversarial_blur"): {"blur"},
@@ -259,7 +260,7 @@ def test_every_network_moves_in_an_ordinary_update(training):
 def test_a_generators_weight_in_the_sum_is_that_of_the_parameters(training):
     """alpha, beta and the weights of BGAN arrive where they belong."""
     expected = {
-        "finetune": {"perceptual": 1.0, "content": 0.5, "adversarial": 0.1},
+        "finetune": {"perceptual": 1.0, "content": 0.5, "adversarial": 0.1, "color": 3.0},
         "cycle": {
             "perceptual": 1.0,
             "color": 3.0,

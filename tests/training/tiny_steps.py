@@ -35,7 +35,9 @@ def optim_params(**changes) -> OptimParams:
 
 
 def finetune_params(**changes) -> FinetuneParams:
-    return FinetuneParams(**(OPTIM | {"alpha": 0.5, "beta": 0.1, "critic_width": 4} | ADVERSARIAL | changes))
+    return FinetuneParams(
+        **(OPTIM | {"alpha": 0.5, "beta": 0.1, "critic_width": 4, "color": 3.0} | ADVERSARIAL | changes)
+    )
 
 
 def bgan_params(**changes) -> BganParams:
