@@ -19,31 +19,6 @@ GOLDEN = np.load(Path(__file__).parents[1] / "fixtures" / "mprnet.npz")
 CROPS = {"topleft": (slice(0, 12),) * 2, "centre": (slice(26, 38),) * 2, "bottomright": (slice(52, 64),) * 2}
 SIZES = [(1, 1), (5, 3), (7, 13), (16, 9), (8, 8), (24, 16)]
 STAGES = ["stage3", "stage2", "stage1"]  # in the order of the outputs
-AUTHORS_TERMS = [
-    (r"^slope$", "shallow_feat1.1.body.1.weight"),
-    (r"\.conv1\.", ".body.0."),
-    (r"\.conv2\.", ".body.2."),
-    (r"\.squeeze\.", ".CA.conv_du.0."),
-    (r"\.excite\.", ".CA.conv_du.2."),
-    (r"^shallow(\d)\.conv", r"shallow_feat\1.0"),
-    (r"^shallow(\d)\.block", r"shallow_feat\1.1"),
-    (r"^(encoder|decoder)(\d)", r"stage\2_\1"),
-    (r"(encoder|decoder)\.levels\.(\d)", lambda m: f"{m[1]}.{m[1]}_level{int(m[2]) + 1}"),
-    (r"\.downs\.(\d)\.conv", lambda m: f".down{int(m[1]) + 1}{int(m[1]) + 2}.down.1"),
-    (r"\.ups\.(\d)\.conv", lambda m: f".up{int(m[1]) + 2}{int(m[1]) + 1}.up.1"),
-    (r"\.skips\.(\d)", lambda m: f".skip_attn{int(m[1]) + 1}"),
-    (r"^attention(\d)\.", lambda m: f"sam{m[1]}{int(m[1]) + 1}."),
-    (r"\.features\.", ".conv1."),
-    (r"\.image\.", ".conv2."),
-    (r"\.mask\.", ".conv3."),
-    (r"^merge(\d)\.", lambda m: f"concat{int(m[1]) - 1}{m[1]}."),
-    (r"^tail3\.", "tail."),
-    (r"^stage2_encoder\.fusions\.(\d)\.from_(...)oder", lambda m: f"stage2_encoder.csff_{m[2]}{int(m[1]) + 1}"),
-    (r"^orsnet3\.groups\.(\d)", lambda m: f"stage3_orsnet.orb{int(m[1]) + 1}"),
-    (r"^orsnet3\.fusions\.1\.from_(...)oder\.0\.conv", r"stage3_orsnet.up_\g<1>1.up.1"),
-    (r"^orsnet3\.fusions\.2\.from_(...)oder\.(\d)\.conv", r"stage3_orsnet.up_\g<1>2.\2.up.1"),
-    (r"^orsnet3\.fusions\.(\d)\.from_(...)oder\.\d", lambda m: f"stage3_orsnet.conv_{m[2]}{int(m[1]) + 1}"),
-]
 
 
 def filled_mprnet():
