@@ -10,10 +10,8 @@ from torch.nn import functional as F
 
 from dbgan.losses.adversarial import OBJECTIVES, Objective, penalty
 from dbgan.losses.content import color, perceptual, sameness
-from dbgan.training.optim import Means, OptimParams, adam, begin, frozen, judge, weighted
-from dbgan.training.resume import Row
-
-NONE = torch.zeros(())  # a term that an update does not train on stands as 0 in the curve
+from dbgan.training.optim import Means, OptimParams, adam, begin, frozen, judge, update, weighted
+from dbgan.training.resume import Values
 
 
 @dataclass(frozen=True)
@@ -110,17 +108,20 @@ class CycleStep:
             "cycle_blurred": F.l1_loss(self.blur(fake_sharp, noise), blurred),
             "identity_sharp": F.l1_loss(self.deblur(sharp), sharp),
             "identity_blurred": F.l1_loss(self.blur(blurred, noise), blurred),
-            "sameness": sameness(fake_blurred, self.blur(sharp, other_noise)) if self.p.sameness else NONE,
+            "sameness": sameness(fake_blurred, self.blur(sharp, other_noise))
+            if self.p.sameness
+            else sharp.new_zeros(()),
         }
 
-    def __call__(self, n: int, batches: list[tuple[Tensor, Tensor, Tensor]]) -> Row:
+    def __call__(self, n: int, batches: list[tuple[Tensor, Tensor, Tensor]]) -> Values:
         means = Means()
         begin(n, self.p, *self.optimizers.values())
         generator = torch.Generator().manual_seed(self.seed + n)
         for batch in batches:
             sharp, paired, blurred = (images.to(self.device) for images in batch)
             noise, other_noise = (self.blur.draw_noise(sharp, generator) for _ in range(2))
-            losses = dict.fromkeys([*self.weights, "blur_critic", "sharp_critic", "pixel"], NONE)
+            # In the curve, what is not trained on is 0.
+            losses = dict.fromkeys([*self.weights, "blur_critic", "sharp_critic", "pixel"], sharp.new_zeros(()))
             if n <= self.p.pixel_steps:
                 losses["pixel"] = F.l1_loss(self.blur(sharp, noise), paired) + F.l1_loss(self.deblur(paired), sharp)
                 (losses["pixel"] / len(batches)).backward()
@@ -140,6 +141,4 @@ class CycleStep:
                 terms = self.terms(sharp, blurred, fake_sharp, fake_blurred, noise, other_noise)
                 (weighted(terms, self.weights) / len(batches)).backward()
             means.add(losses | terms | critics)
-        for optimizer in self.optimizers.values():
-            optimizer.step()
-        return means.floats()
+        return means.tensors() | update(self.p, self._networks(), self.optimizers.values())

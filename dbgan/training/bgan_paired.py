@@ -8,9 +8,9 @@ from torch.nn import functional as F
 
 from dbgan.losses.adversarial import OBJECTIVES, penalty
 from dbgan.losses.content import color, perceptual
-from dbgan.training.bgan_cycle import NONE, BganParams
-from dbgan.training.optim import Means, adam, begin, frozen, judge, weighted
-from dbgan.training.resume import Row
+from dbgan.training.bgan_cycle import BganParams
+from dbgan.training.optim import Means, adam, begin, frozen, judge, update, weighted
+from dbgan.training.resume import Values
 
 
 class PairedStep:
@@ -43,7 +43,7 @@ class PairedStep:
             "adversarial": self.generator_loss(*judge(self.critic, real, fake)),
         }
 
-    def __call__(self, n: int, batches: list[tuple[Tensor, Tensor, Tensor]]) -> Row:
+    def __call__(self, n: int, batches: list[tuple[Tensor, Tensor, Tensor]]) -> Values:
         means = Means()
         begin(n, self.p, self.blur_optimizer, self.critic_optimizer)
         generator = torch.Generator().manual_seed(self.seed + n)
@@ -51,7 +51,9 @@ class PairedStep:
             sharp, blurred, real = (images.to(self.device) for images in batch)
             fake = self.blur(sharp, self.blur.draw_noise(sharp, generator))
             pixel = F.l1_loss(fake, blurred)
-            terms = dict.fromkeys([*self.weights, "critic"], NONE)
+            terms = dict.fromkeys(
+                [*self.weights, "critic"], pixel.new_zeros(())
+            )  # in the curve, what is not trained on is 0
             if n <= self.p.pixel_steps:
                 (pixel / len(batches)).backward()
             else:
@@ -65,6 +67,5 @@ class PairedStep:
                     (weighted(losses, self.weights) / len(batches)).backward()
                 terms |= losses
             means.add(terms | {"pixel": pixel})
-        self.critic_optimizer.step()
-        self.blur_optimizer.step()
-        return means.floats()
+        networks = {"critic": self.critic, "blur": self.blur}
+        return means.tensors() | update(self.p, networks, [self.critic_optimizer, self.blur_optimizer])

@@ -13,8 +13,8 @@ from torch.nn import functional as F
 
 from dbgan.losses.adversarial import OBJECTIVES, Objective, penalty
 from dbgan.losses.content import color, multi_stage, perceptual, psnr, stages
-from dbgan.training.optim import Means, OptimParams, adam, begin, frozen, judge, weighted
-from dbgan.training.resume import Row
+from dbgan.training.optim import Means, OptimParams, adam, begin, frozen, judge, update, weighted
+from dbgan.training.resume import Values
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class FinetuneStep:
             "color": color(restored[0], sharp),
         }
 
-    def __call__(self, n: int, batches: list[tuple[Tensor, Tensor]]) -> Row:
+    def __call__(self, n: int, batches: list[tuple[Tensor, Tensor]]) -> Values:
         means = Means()
         begin(n, self.p, self.generator_optimizer, self.critic_optimizer)
         draw = torch.Generator().manual_seed(self.seed + n)
@@ -86,6 +86,5 @@ class FinetuneStep:
                 terms = self.terms(restored, sharp)
                 (weighted(terms, self.weights) / len(batches)).backward()
             means.add(terms | {"critic": critic_loss, "psnr": psnr(restored[0], sharp)})
-        self.critic_optimizer.step()
-        self.generator_optimizer.step()
-        return means.floats()
+        networks = {"critic": self.critic, "generator": self.generator}
+        return means.tensors() | update(self.p, networks, [self.critic_optimizer, self.generator_optimizer])

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from dbgan.training.optim import OptimParams, autocast
-from dbgan.training.resume import Row, State, Step
+from dbgan.training.resume import Row, State, Step, Values
 
 
 def fit(
@@ -26,17 +26,15 @@ def fit(
     state is kept then.
     """
     step, start = state.restore(build)
-    since: list[Row] = []
+    since: list[Values] = []
     with progress(total=p.steps, initial=start, unit="step") as bar:
         for n, group in enumerate(batches(start), start + 1):
             torch.manual_seed(seed + n)  # of dropout, the one draw that no generator of ours makes
             with autocast(p, step.device):
                 since.append(step(n, group))
-            if wrong := [name for name, value in since[-1].items() if not math.isfinite(value)]:
-                raise ValueError(f"update {n}: {', '.join(wrong)} is no longer finite; lower the learning rate")
             bar.update()
             if n % p.log_every == 0 or n == p.steps:
-                row = {name: sum(r[name] for r in since) / len(since) for name in since[-1]}
+                row = _means(since, n)
                 since.clear()
                 state.rows.append({"step": n} | row)
                 bar.set_postfix({name: f"{value:.4g}" for name, value in row.items()}, refresh=False)
@@ -46,6 +44,19 @@ def fit(
     if not all(tensor.isfinite().all() for part in step.parts().values() for tensor in _weights(part)):
         raise ValueError(f"update {p.steps}: weights are no longer finite; lower the learning rate")
     return step
+
+
+def _means(since: list[Values], n: int) -> Row:
+    """The means of the values of the updates up to update n. Raises ValueError naming the first that is not finite.
+
+    Read at once: on a GPU, to look at the values of each update would leave it idle until the next one starts.
+    """
+    names = list(since[0])
+    values = torch.stack([torch.stack(list(update.values())) for update in since]).tolist()
+    for update, row in enumerate(values, n - len(since) + 1):
+        if wrong := [name for name, value in zip(names, row, strict=True) if not math.isfinite(value)]:
+            raise ValueError(f"update {update}: {', '.join(wrong)} is no longer finite; lower the learning rate")
+    return {name: sum(column) / len(values) for name, column in zip(names, zip(*values, strict=True), strict=True)}
 
 
 def _weights(part) -> Iterator[Tensor]:

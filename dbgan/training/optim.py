@@ -1,8 +1,8 @@
-"""The optimisation that all trainings share: Adam, a cosine learning rate, gradients summed over batches."""
+"""The optimisation that all trainings share: Adam, a cosine learning rate, gradients summed over batches, clipped."""
 
 import math
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -10,6 +10,7 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,10 @@ class OptimParams:
     log_every: int  # updates between two rows of the curve
     save_every: int  # updates between two saved states, from which a killed run goes on
     precision: Literal["float32", "bfloat16"]  # of the convs; losses, statistics and weights are float32
+    ema: float  # decay of the running mean of the weights, which is written instead of the last ones; 0: none
+    clip: float  # largest norm of a network's gradient; 0: any
+    checkpointing: bool  # activations of the blocks are computed again for the gradients, not kept: saves memory
+    compile: bool  # networks are compiled by torch.compile
 
     def __post_init__(self) -> None:
         if min(self.steps, self.batch, self.accumulate, self.patch, self.log_every, self.save_every) < 1:
@@ -33,6 +38,8 @@ class OptimParams:
             raise ValueError("save_every must be a multiple of log_every")
         if not self.lr >= self.lr_floor > 0:
             raise ValueError("lr >= lr_floor > 0 must hold")
+        if not 0 <= self.ema < 1 or not self.clip >= 0:
+            raise ValueError("ema must be at least 0 and below 1, clip at least 0")
 
 
 def autocast(p: OptimParams, device: str | torch.device) -> torch.autocast:
@@ -71,6 +78,25 @@ def begin(step: int, p: OptimParams, *optimizers: torch.optim.Optimizer) -> None
         optimizer.zero_grad(set_to_none=True)
 
 
+def update(
+    p: OptimParams, networks: Mapping[str, nn.Module], optimizers: Iterable[torch.optim.Optimizer]
+) -> dict[str, Tensor]:
+    """End an update, the gradients being complete: clip each network's to the norm p.clip, and step.
+
+    Gives the norms before clipping, {"gradient_<network>": ()}, on the device; the loop stops at one that is not
+    finite, before anything is saved.
+    """
+    norms = {}
+    for name, network in networks.items():
+        weights = [weight for weight in network.parameters() if weight.grad is not None]
+        norms[f"gradient_{name}"] = norm = get_total_norm([weight.grad for weight in weights])
+        if p.clip:
+            clip_grads_with_norm_(weights, p.clip, norm)
+    for optimizer in optimizers:
+        optimizer.step()
+    return norms
+
+
 @contextmanager
 def frozen(*networks: nn.Module) -> Iterator[None]:
     """Within it, no gradient reaches the weights of `networks`; it still flows through them."""
@@ -106,6 +132,6 @@ class Means:
         for name, value in values.items():
             self._values.setdefault(name, []).append(value.detach())
 
-    def floats(self) -> dict[str, float]:
-        """The means, as Python floats."""
-        return {name: torch.stack(values).mean().item() for name, values in self._values.items()}
+    def tensors(self) -> dict[str, Tensor]:
+        """The means, () each, still on the device: to read them would make the CPU wait for every update."""
+        return {name: torch.stack(values).mean() for name, values in self._values.items()}

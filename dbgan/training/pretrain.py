@@ -4,8 +4,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dbgan.losses.content import multi_stage, psnr, stages
-from dbgan.training.optim import Means, OptimParams, adam, begin
-from dbgan.training.resume import Row
+from dbgan.training.optim import Means, OptimParams, adam, begin, update
+from dbgan.training.resume import Values
 
 
 class PretrainStep:
@@ -20,7 +20,7 @@ class PretrainStep:
         """All that a resumed training needs."""
         return {"generator": self.generator, "optimizer": self.optimizer}
 
-    def __call__(self, n: int, batches: list[tuple[Tensor, Tensor]]) -> Row:
+    def __call__(self, n: int, batches: list[tuple[Tensor, Tensor]]) -> Values:
         means = Means()
         begin(n, self.p, self.optimizer)
         for batch in batches:
@@ -29,5 +29,4 @@ class PretrainStep:
             loss = multi_stage(restored, sharp) if len(restored) > 1 else F.l1_loss(restored[0], sharp)
             (loss / len(batches)).backward()
             means.add({"content": loss, "psnr": psnr(restored[0], sharp)})
-        self.optimizer.step()
-        return means.floats()
+        return means.tensors() | update(self.p, {"generator": self.generator}, [self.optimizer])

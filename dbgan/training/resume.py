@@ -16,8 +16,10 @@ from typing import Protocol
 
 import torch
 from filelock import FileLock, Timeout
+from torch import Tensor
 
-Row = dict[str, float]  # the losses of an update, by name
+Values = dict[str, Tensor]  # the losses of an update and the norms of its gradients, () each, on the device
+Row = dict[str, float]  # their means over some updates
 
 
 class Step(Protocol):
@@ -25,7 +27,7 @@ class Step(Protocol):
 
     device: str | torch.device
 
-    def __call__(self, n: int, batches: list) -> Row: ...
+    def __call__(self, n: int, batches: list) -> Values: ...
     def parts(self) -> dict: ...
 
 

@@ -189,7 +189,8 @@ def test_pixel_phase_trains_the_generators_and_leaves_the_critics_alone(training
         assert has_no_gradient(critic)
         assert all(value.equal(before[name][key]) for key, value in critic.state_dict().items())
     assert row.pop("pixel") > 0
-    assert set(row.values()) == {0}
+    assert all(row.pop(f"gradient_{name}") > 0 for name in networks(step, "generator"))
+    assert {value.item() for value in row.values()} == {0}
 
 
 @pytest.mark.parametrize("training", WITH_PIXEL_PHASE)

@@ -93,7 +93,9 @@ def test_accumulating_four_batches_of_two_equals_one_batch_of_eight():
     for update in (1, 2):
         batches = [tuple(images.double() for images in batch) for batch in group(update, 2, accumulate=4)]
         whole = tuple(torch.cat(images) for images in zip(*batches, strict=True))
-        assert few(update, batches)["content"] == pytest.approx(one(update, [whole])["content"], rel=1e-12)
+        assert few(update, batches)["content"].item() == pytest.approx(
+            one(update, [whole])["content"].item(), rel=1e-12
+        )
     for a, b in zip(few.generator.parameters(), one.generator.parameters(), strict=True):
         torch.testing.assert_close(a, b, rtol=1e-9, atol=1e-11)
 
@@ -225,4 +227,4 @@ def test_means_average_over_batches_and_hold_no_graph():
     means = Means()
     for value in (1.0, 2.0, 6.0):
         means.add({"content": torch.tensor(value, requires_grad=True) * 1})
-    assert means.floats() == {"content": 3.0}
+    assert means.tensors() == {"content": 3.0}

@@ -26,6 +26,10 @@ OPTIM = {
     "log_every": 2,
     "save_every": 2,
     "precision": "float32",
+    "ema": 0.0,
+    "clip": 0.0,
+    "checkpointing": False,
+    "compile": False,
 }
 ADVERSARIAL = {"objective": "relativistic", "critic": "vgg"}
 
