@@ -14,6 +14,8 @@ from pathlib import Path
 
 import typer
 
+from dbgan import processes
+
 # Threads that wait must soon sleep, not spin: beside other work on the machine, spinning made the steps of small
 # networks up to ten times slower. Read by the OpenMP library when torch is first imported, so it stands here.
 os.environ.setdefault("GOMP_SPINCOUNT", "1000")
@@ -27,24 +29,36 @@ def root() -> Path:
     return Path(os.environ.get("DVC_ROOT") or Path(__file__).parent.parent).resolve()
 
 
-def app(main: Callable[..., None]) -> typer.Typer:
+def app(main: Callable[..., None], together: bool = False) -> typer.Typer:
     """`main` as a Typer command that ends bad input with one line on stderr and exit code 1.
 
-    Input faults are raised as ValueError or OSError throughout the project. DBGAN_TRACEBACK=1 shows where.
+    Input faults are raised as ValueError or OSError throughout the project. DBGAN_TRACEBACK=1 shows where. With
+    `together`, several processes can do the work, see processes.py.
     """
+    name = Path(main.__code__.co_filename).stem
 
     @functools.wraps(main)
     def command(*args, **kwargs) -> None:
+        if together and (code := processes.launch(f"stages.{name}")) is not None:
+            raise typer.Exit(code)
         try:
-            return main(*args, **kwargs)
+            if processes.count() > 1 and not together:
+                raise ValueError("this command is one process's work; start it without torchrun")
+            with processes.together():
+                return main(*args, **kwargs)
         except KeyboardInterrupt:
             message, code = "interrupted; nothing half-written is left, the same command starts again", 130
         except (ValueError, OSError) as error:
             if os.environ.get("DBGAN_TRACEBACK"):
                 raise
             message, code = " ".join(str(error).split()), 1
+        except Exception:  # a fault of the program, or another process gave up
+            processes.let_others_speak(own_fault=False)
+            raise
         # Not before the fault is let go of: with it go the progress bars, which would share the line.
-        typer.echo(f"{Path(main.__code__.co_filename).stem}: {message}", err=True)
+        processes.let_others_speak(own_fault=True)
+        who = name if processes.first() else f"{name}, process {processes.number()}"
+        typer.echo(f"{who}: {message}", err=True)
         raise typer.Exit(code)
 
     cli = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -53,8 +67,9 @@ def app(main: Callable[..., None]) -> typer.Typer:
 
 
 def say(message: str) -> None:
-    """One line for the person who watches; stderr, like the progress bars."""
-    typer.echo(message, err=True)
+    """One line for the person who watches; stderr, like the progress bars. Of several processes the first says it."""
+    if processes.first():
+        typer.echo(message, err=True)
 
 
 @contextmanager
@@ -88,11 +103,24 @@ def _remove(path: Path) -> None:
 
 
 def device(threads: int):
-    """CUDA where there is one, else the CPU with exactly `threads` threads (results depend on their number)."""
+    """CUDA where there is one, else the CPU with exactly `threads` threads (results depend on their number).
+
+    Of several processes on a machine each has its GPU or its part of the threads; here they meet. Raises ValueError
+    when there are fewer GPUs.
+    """
     import torch
 
-    torch.set_num_threads(threads)
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    torch.set_num_threads(max(1, threads // processes.count_here()))
+    if not torch.cuda.is_available():
+        processes.join("gloo")
+        return torch.device("cpu")
+    if processes.count() == 1:
+        return torch.device("cuda")
+    if processes.count_here() > torch.cuda.device_count():
+        raise ValueError(f"{processes.count_here()} processes here, but GPUs: {torch.cuda.device_count()}")
+    torch.cuda.set_device(processes.number_here())
+    processes.join("nccl")
+    return torch.device("cuda", processes.number_here())
 
 
 def loader_workers() -> int:
@@ -103,11 +131,12 @@ def loader_workers() -> int:
 
 
 def progress(items=None, **options):
-    """A tqdm bar: time left, rate; a line now and then instead of an animation when nobody watches."""
+    """A tqdm bar: time left, rate; a line now and then instead of an animation when nobody watches. Of several
+    processes the first shows it."""
     from tqdm import tqdm
 
     every = 0.2 if sys.stderr.isatty() else 10
-    return tqdm(items, mininterval=every, dynamic_ncols=True, **options)
+    return tqdm(items, mininterval=every, dynamic_ncols=True, disable=not processes.first(), **options)
 
 
 def write_json(path: Path, values: dict) -> None:

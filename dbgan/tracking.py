@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from dbgan import runtime
+from dbgan import processes, runtime
 
 EXPERIMENT = "dbgan"
 BATCH = 1000  # points that MLflow takes in one call
@@ -83,10 +83,10 @@ class _MlflowLog(Log):
 
 @contextmanager
 def run(stage: str, params: dict[str, Any], used: list[str]) -> Iterator[Log]:
-    """The child run of a stage under the pipeline's run. params: all of params.yaml, the scale merged in; `used`:
-    the keys of it that the stage depends on. A fault within ends the run as FAILED, Ctrl-C as KILLED. Raises
-    OSError when the store cannot be opened."""
-    if os.environ.get("DBGAN_TRACKING", "").lower() in ("off", "0", "false", "no"):
+    """The child run of a stage under the pipeline's run; of several processes the first records. params: all of
+    params.yaml, the scale merged in; `used`: the keys of it that the stage depends on. A fault within ends the run as
+    FAILED, Ctrl-C as KILLED. Raises OSError when the store cannot be opened."""
+    if not processes.first() or os.environ.get("DBGAN_TRACKING", "").lower() in ("off", "0", "false", "no"):
         yield Log()
         return
     try:

@@ -88,14 +88,15 @@ def gradient_penalty(critic: Callable[[Tensor], Tensor], real: Tensor, fake: Ten
     return (torch.linalg.vector_norm(slope.flatten(1), dim=1) - 1).square().mean()
 
 
-def penalty(
-    objective: Objective, critic: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor, draw: torch.Generator
-) -> Tensor:
-    """What the critic's loss is to be raised by: PENALTY gradient penalties for "wgan-gp", 0 for all others.
+def draw_share(like: Tensor, generator: torch.Generator) -> Tensor:
+    """Shares (N, 1, 1, 1) from [0, 1) for images `like`; `generator` lives on the CPU."""
+    return torch.rand(len(like), 1, 1, 1, generator=generator).to(like.device)
 
-    The shares come from `draw`, which lives on the CPU; without a penalty nothing is drawn.
-    """
+
+def penalty(
+    objective: Objective, critic: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor, share: Tensor
+) -> Tensor:
+    """What the critic's loss is to be raised by: PENALTY gradient penalties for "wgan-gp", 0 for all others."""
     if objective != "wgan-gp":
         return torch.zeros(())
-    share = torch.rand(len(real), 1, 1, 1, generator=draw).to(real.device)
     return PENALTY * gradient_penalty(critic, real, fake, share)

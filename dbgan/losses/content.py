@@ -78,6 +78,11 @@ def multi_stage(stages: list[Tensor], target: Tensor) -> Tensor:
     return sum(charbonnier(output, target) + EDGE_WEIGHT * edge(output, target) for output in stages)
 
 
-def psnr(output: Tensor, target: Tensor) -> Tensor:
-    """PSNR in dB of a whole batch in [0, 1], the output clamped, at most 100: how a training goes, no test figure."""
-    return -10 * torch.log10(F.mse_loss(output.detach().clamp(0, 1), target).clamp_min(1e-10))
+def squared_error(output: Tensor, target: Tensor) -> Tensor:
+    """Mean squared error of a batch in [0, 1], the output clamped; for `psnr`, without gradient."""
+    return F.mse_loss(output.detach().clamp(0, 1), target)
+
+
+def psnr(error: Tensor) -> Tensor:
+    """PSNR in dB of a mean squared error, at most 100: how a training goes, no test figure."""
+    return -10 * torch.log10(error.clamp_min(1e-10))

@@ -83,7 +83,7 @@ def build_critic(kind: str, width: int, patch: int, luminance: bool) -> nn.Modul
     """A critic by name, "vgg" or "patch"; the latter takes photographs of any size, so `patch` is not used. Its
     weights lie channels-last, which convs compute fastest."""
     if kind == "vgg":
-        critic: nn.Module = VGGCritic(width, patch, luminance)
+        critic: nn.Module = VGGCritic(width, patch, luminance, conv_bias=False)
     elif kind == "patch":
         critic = PatchCritic(width, luminance=luminance)
     else:

@@ -2,14 +2,15 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from dbgan.losses.adversarial import OBJECTIVES, Objective, penalty
+from dbgan.losses.adversarial import OBJECTIVES, Objective, draw_share, penalty
 from dbgan.losses.content import color, perceptual, sameness
+from dbgan.training.distributed import ALONE, Place, share_norms
 from dbgan.training.optim import Means, OptimParams, adam, begin, frozen, judge, update, weighted
 from dbgan.training.resume import Values
 
@@ -55,6 +56,7 @@ class CycleStep:
         p: BganParams,
         seed: int,
         device="cpu",
+        place: Place = ALONE,
     ) -> None:
         self.blur, self.deblur = blur.to(device).train(), deblur.to(device).train()
         self.blur_critic, self.sharp_critic = blur_critic.to(device).train(), sharp_critic.to(device).train()
@@ -75,7 +77,9 @@ class CycleStep:
             "sameness": p.sameness,
         }
         self.generator_loss, self.critic_loss = OBJECTIVES[p.objective]
-        self.p, self.seed, self.device = p, seed, device
+        self.p, self.seed, self.device, self.place = p, seed, device, place
+        for network in self._networks().values():
+            share_norms(network, place)
 
     def _networks(self) -> dict[str, nn.Module]:
         return {
@@ -102,8 +106,8 @@ class CycleStep:
         return {
             "perceptual": perceptual(fake_blurred, sharp, self.features),
             "color": color(fake_blurred, sharp),
-            "adversarial_blur": self.generator_loss(*judge(self.blur_critic, blurred, fake_blurred)),
-            "adversarial_sharp": self.generator_loss(*judge(self.sharp_critic, sharp, fake_sharp)),
+            "adversarial_blur": self.generator_loss(*judge(self.blur_critic, blurred, fake_blurred, self.place)),
+            "adversarial_sharp": self.generator_loss(*judge(self.sharp_critic, sharp, fake_sharp, self.place)),
             "cycle_sharp": F.l1_loss(self.deblur(fake_blurred), sharp),
             "cycle_blurred": F.l1_loss(self.blur(fake_sharp, noise), blurred),
             "identity_sharp": F.l1_loss(self.deblur(sharp), sharp),
@@ -116,10 +120,10 @@ class CycleStep:
     def __call__(self, n: int, batches: list[tuple[Tensor, Tensor, Tensor]]) -> Values:
         means = Means()
         begin(n, self.p, *self.optimizers.values())
-        generator = torch.Generator().manual_seed(self.seed + n)
-        for batch in batches:
+        for draw, batch in self.place.draws(self.seed, n, batches):
             sharp, paired, blurred = (images.to(self.device) for images in batch)
-            noise, other_noise = (self.blur.draw_noise(sharp, generator) for _ in range(2))
+            noises, shares = partial(self.blur.draw_noise, generator=draw), partial(draw_share, generator=draw)
+            noise, other_noise = (self.place.own(noises, sharp) for _ in range(2))
             # In the curve, what is not trained on is 0.
             losses = dict.fromkeys([*self.weights, "blur_critic", "sharp_critic", "pixel"], sharp.new_zeros(()))
             if n <= self.p.pixel_steps:
@@ -130,10 +134,10 @@ class CycleStep:
             fake_blurred, fake_sharp = self.blur(sharp, noise), self.deblur(blurred)
             # Critics: tell real blurred photographs from BGAN's, and sharp photographs from deblurred ones.
             critics = {
-                "blur_critic": self.critic_loss(*judge(self.blur_critic, blurred, fake_blurred.detach()))
-                + penalty(self.p.objective, self.blur_critic, blurred, fake_blurred, generator),
-                "sharp_critic": self.critic_loss(*judge(self.sharp_critic, sharp, fake_sharp.detach()))
-                + penalty(self.p.objective, self.sharp_critic, sharp, fake_sharp, generator),
+                "blur_critic": self.critic_loss(*judge(self.blur_critic, blurred, fake_blurred.detach(), self.place))
+                + penalty(self.p.objective, self.blur_critic, blurred, fake_blurred, self.place.own(shares, blurred)),
+                "sharp_critic": self.critic_loss(*judge(self.sharp_critic, sharp, fake_sharp.detach(), self.place))
+                + penalty(self.p.objective, self.sharp_critic, sharp, fake_sharp, self.place.own(shares, sharp)),
             }
             (sum(critics.values()) / len(batches)).backward()
             # Generators: fool the critics, undo each other, and leave alone what is as it should be.
@@ -141,4 +145,4 @@ class CycleStep:
                 terms = self.terms(sharp, blurred, fake_sharp, fake_blurred, noise, other_noise)
                 (weighted(terms, self.weights) / len(batches)).backward()
             means.add(losses | terms | critics)
-        return means.tensors() | update(self.p, self._networks(), self.optimizers.values())
+        return means.tensors() | update(self.p, self._networks(), self.optimizers.values(), self.place)

@@ -1,14 +1,15 @@
 """BGAN from pairs: first their blurs by pixel loss, then real blur by perceptual + beta * adversarial."""
 
 from collections.abc import Callable
+from functools import partial
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from dbgan.losses.adversarial import OBJECTIVES, penalty
+from dbgan.losses.adversarial import OBJECTIVES, draw_share, penalty
 from dbgan.losses.content import color, perceptual
 from dbgan.training.bgan_cycle import BganParams
+from dbgan.training.distributed import ALONE, Place, share_norms
 from dbgan.training.optim import Means, adam, begin, frozen, judge, update, weighted
 from dbgan.training.resume import Values
 
@@ -17,14 +18,22 @@ class PairedStep:
     """One update over all accumulated batches; up to update p.pixel_steps of the generator alone, by L1."""
 
     def __init__(
-        self, blur: nn.Module, critic: nn.Module, features: nn.Module, p: BganParams, seed: int, device="cpu"
+        self,
+        blur: nn.Module,
+        critic: nn.Module,
+        features: nn.Module,
+        p: BganParams,
+        seed: int,
+        device="cpu",
+        place: Place = ALONE,
     ) -> None:
         self.blur, self.critic = blur.to(device).train(), critic.to(device).train()
         self.features: Callable[[Tensor], Tensor] = features.to(device)
         self.blur_optimizer, self.critic_optimizer = adam(blur, p, p.lr), adam(critic, p, p.critic_lr)
         self.weights = {"perceptual": p.perceptual, "color": p.color, "adversarial": p.beta}
         self.generator_loss, self.critic_loss = OBJECTIVES[p.objective]
-        self.p, self.seed, self.device = p, seed, device
+        self.p, self.seed, self.device, self.place = p, seed, device, place
+        share_norms(blur, place), share_norms(critic, place)
 
     def parts(self) -> dict:
         """All that a resumed training needs."""
@@ -40,16 +49,15 @@ class PairedStep:
         return {
             "perceptual": perceptual(fake, sharp, self.features),
             "color": color(fake, sharp),
-            "adversarial": self.generator_loss(*judge(self.critic, real, fake)),
+            "adversarial": self.generator_loss(*judge(self.critic, real, fake, self.place)),
         }
 
     def __call__(self, n: int, batches: list[tuple[Tensor, Tensor, Tensor]]) -> Values:
         means = Means()
         begin(n, self.p, self.blur_optimizer, self.critic_optimizer)
-        generator = torch.Generator().manual_seed(self.seed + n)
-        for batch in batches:
+        for draw, batch in self.place.draws(self.seed, n, batches):
             sharp, blurred, real = (images.to(self.device) for images in batch)
-            fake = self.blur(sharp, self.blur.draw_noise(sharp, generator))
+            fake = self.blur(sharp, self.place.own(partial(self.blur.draw_noise, generator=draw), sharp))
             pixel = F.l1_loss(fake, blurred)
             terms = dict.fromkeys(
                 [*self.weights, "critic"], pixel.new_zeros(())
@@ -58,8 +66,9 @@ class PairedStep:
                 (pixel / len(batches)).backward()
             else:
                 # Critic: tell real blurred photographs from BGAN's.
-                critic_loss = self.critic_loss(*judge(self.critic, real, fake.detach()))
-                terms["critic"] = critic_loss + penalty(self.p.objective, self.critic, real, fake, generator)
+                critic_loss = self.critic_loss(*judge(self.critic, real, fake.detach(), self.place))
+                share = self.place.own(partial(draw_share, generator=draw), real)
+                terms["critic"] = critic_loss + penalty(self.p.objective, self.critic, real, fake, share)
                 (terms["critic"] / len(batches)).backward()
                 # Generator: keep what is in the photograph, and fool the critic.
                 with frozen(self.critic):
@@ -68,4 +77,4 @@ class PairedStep:
                 terms |= losses
             means.add(terms | {"pixel": pixel})
         networks = {"critic": self.critic, "blur": self.blur}
-        return means.tensors() | update(self.p, networks, [self.critic_optimizer, self.blur_optimizer])
+        return means.tensors() | update(self.p, networks, [self.critic_optimizer, self.blur_optimizer], self.place)

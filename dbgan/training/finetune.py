@@ -5,14 +5,15 @@ A loss of colour may be added (ours): VGG features with random weights leave the
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from dbgan.losses.adversarial import OBJECTIVES, Objective, penalty
-from dbgan.losses.content import color, multi_stage, perceptual, psnr, stages
+from dbgan.losses.adversarial import OBJECTIVES, Objective, draw_share, penalty
+from dbgan.losses.content import color, multi_stage, perceptual, psnr, squared_error, stages
+from dbgan.training.distributed import ALONE, Place, share_norms
 from dbgan.training.optim import Means, OptimParams, adam, begin, frozen, judge, update, weighted
 from dbgan.training.resume import Values
 
@@ -43,14 +44,22 @@ class FinetuneStep:
     """
 
     def __init__(
-        self, generator: nn.Module, critic: nn.Module, features: nn.Module, p: FinetuneParams, seed: int, device="cpu"
+        self,
+        generator: nn.Module,
+        critic: nn.Module,
+        features: nn.Module,
+        p: FinetuneParams,
+        seed: int,
+        device="cpu",
+        place: Place = ALONE,
     ) -> None:
         self.generator, self.critic = generator.to(device).train(), critic.to(device).train()
         self.features: Callable[[Tensor], Tensor] = features.to(device)
         self.generator_optimizer, self.critic_optimizer = adam(generator, p, p.lr), adam(critic, p, p.lr)
         self.weights = {"perceptual": 1.0, "content": p.alpha, "adversarial": p.beta, "color": p.color}
         self.generator_loss, self.critic_loss = OBJECTIVES[p.objective]
-        self.p, self.seed, self.device = p, seed, device
+        self.p, self.seed, self.device, self.place = p, seed, device, place
+        share_norms(self.generator, place), share_norms(self.critic, place)
 
     def parts(self) -> dict:
         """All that a resumed training needs."""
@@ -66,25 +75,25 @@ class FinetuneStep:
         return {
             "perceptual": perceptual(restored[0], sharp, self.features),
             "content": multi_stage(restored, sharp) if len(restored) > 1 else F.mse_loss(restored[0], sharp),
-            "adversarial": self.generator_loss(*judge(self.critic, sharp, restored[0])),
+            "adversarial": self.generator_loss(*judge(self.critic, sharp, restored[0], self.place)),
             "color": color(restored[0], sharp),
         }
 
     def __call__(self, n: int, batches: list[tuple[Tensor, Tensor]]) -> Values:
         means = Means()
         begin(n, self.p, self.generator_optimizer, self.critic_optimizer)
-        draw = torch.Generator().manual_seed(self.seed + n)
-        for batch in batches:
+        for draw, batch in self.place.draws(self.seed, n, batches):
             blurred, sharp = (images.to(self.device) for images in batch)
             restored = stages(self.generator(blurred))
             # Critic: tell true sharp photographs from restored ones.
-            critic_loss = self.critic_loss(*judge(self.critic, sharp, restored[0].detach()))
-            critic_loss = critic_loss + penalty(self.p.objective, self.critic, sharp, restored[0], draw)
+            critic_loss = self.critic_loss(*judge(self.critic, sharp, restored[0].detach(), self.place))
+            share = self.place.own(partial(draw_share, generator=draw), sharp)
+            critic_loss = critic_loss + penalty(self.p.objective, self.critic, sharp, restored[0], share)
             (critic_loss / len(batches)).backward()
             # Generator: stay close to the truth, and fool the critic.
             with frozen(self.critic):
                 terms = self.terms(restored, sharp)
                 (weighted(terms, self.weights) / len(batches)).backward()
-            means.add(terms | {"critic": critic_loss, "psnr": psnr(restored[0], sharp)})
+            means.add(terms | {"critic": critic_loss, "psnr": psnr(self.place.mean(squared_error(restored[0], sharp)))})
         networks = {"critic": self.critic, "generator": self.generator}
-        return means.tensors() | update(self.p, networks, [self.critic_optimizer, self.generator_optimizer])
+        return means.tensors() | update(self.p, networks, [self.critic_optimizer, self.generator_optimizer], self.place)

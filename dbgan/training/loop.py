@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor, nn
 
+from dbgan.training.distributed import average, number
 from dbgan.training.optim import OptimParams, autocast
 from dbgan.training.resume import Row, State, Step, Values
 
@@ -29,7 +30,8 @@ def fit(
     since: list[Values] = []
     with progress(total=p.steps, initial=start, unit="step") as bar:
         for n, group in enumerate(batches(start), start + 1):
-            torch.manual_seed(seed + n)  # of dropout, the one draw that no generator of ours makes
+            # Of dropout, which no generator of ours draws; so it alone depends on the number of processes.
+            torch.manual_seed(seed + n + p.steps * number())
             with autocast(p, step.device):
                 since.append(step(n, group))
             bar.update()
@@ -52,7 +54,9 @@ def _means(since: list[Values], n: int) -> Row:
     Read at once: on a GPU, to look at the values of each update would leave it idle until the next one starts.
     """
     names = list(since[0])
-    values = torch.stack([torch.stack(list(update.values())) for update in since]).tolist()
+    everywhere = torch.stack([torch.stack(list(update.values())) for update in since])
+    average([everywhere])
+    values = everywhere.tolist()
     for update, row in enumerate(values, n - len(since) + 1):
         if wrong := [name for name, value in zip(names, row, strict=True) if not math.isfinite(value)]:
             raise ValueError(f"update {update}: {', '.join(wrong)} is no longer finite; lower the learning rate")

@@ -12,6 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 
+from dbgan.training.distributed import ALONE, Place, average, settle_norms
+
 
 @dataclass(frozen=True)
 class OptimParams:
@@ -79,13 +81,19 @@ def begin(step: int, p: OptimParams, *optimizers: torch.optim.Optimizer) -> None
 
 
 def update(
-    p: OptimParams, networks: Mapping[str, nn.Module], optimizers: Iterable[torch.optim.Optimizer]
+    p: OptimParams,
+    networks: Mapping[str, nn.Module],
+    optimizers: Iterable[torch.optim.Optimizer],
+    place: Place = ALONE,
 ) -> dict[str, Tensor]:
-    """End an update, the gradients being complete: clip each network's to the norm p.clip, and step.
+    """End an update, the gradients of this process being complete: average them over all processes, clip each network's
+    to the norm p.clip, and step.
 
     Gives the norms before clipping, {"gradient_<network>": ()}, on the device; the loop stops at one that is not
     finite, before anything is saved.
     """
+    average(w.grad for network in networks.values() for w in network.parameters() if w.grad is not None)
+    settle_norms(networks.values(), place)
     norms = {}
     for name, network in networks.items():
         weights = [weight for weight in network.parameters() if weight.grad is not None]
@@ -109,11 +117,15 @@ def frozen(*networks: nn.Module) -> Iterator[None]:
             network.requires_grad_(True)
 
 
-def judge(critic: nn.Module, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
+def judge(critic: nn.Module, real: Tensor, fake: Tensor, place: Place = ALONE) -> tuple[Tensor, Tensor]:
     """The critic's logits of real and fake photographs, (N,) or maps each, seen as one batch: so BatchNorm treats
-    both alike. Normalised apart, fakes that lack contrast or detail would look just like real ones."""
+    both alike. Normalised apart, fakes that lack contrast or detail would look just like real ones.
+
+    N is the whole batch's size, of which `real` and `fake` are this process's part: relativistic losses compare with
+    the batch's mean."""
     logits = critic(torch.cat([real, fake])).float()
-    return logits[: len(real)], logits[len(real) :]
+    both = place.gathered(logits[None])  # (processes, real and fake of each, ...)
+    return both[:, : len(real)].flatten(0, 1), both[:, len(real) :].flatten(0, 1)
 
 
 def weighted(terms: Mapping[str, Tensor], weights: Mapping[str, float]) -> Tensor:

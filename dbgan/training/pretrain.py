@@ -3,7 +3,8 @@
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from dbgan.losses.content import multi_stage, psnr, stages
+from dbgan.losses.content import multi_stage, psnr, squared_error, stages
+from dbgan.training.distributed import ALONE, Place, share_norms
 from dbgan.training.optim import Means, OptimParams, adam, begin, update
 from dbgan.training.resume import Values
 
@@ -11,10 +12,11 @@ from dbgan.training.resume import Values
 class PretrainStep:
     """One update of the generator over all accumulated batches."""
 
-    def __init__(self, generator: nn.Module, p: OptimParams, device="cpu") -> None:
+    def __init__(self, generator: nn.Module, p: OptimParams, device="cpu", place: Place = ALONE) -> None:
         self.generator = generator.to(device).train()
         self.optimizer = adam(self.generator, p, p.lr)
-        self.p, self.device = p, device
+        self.p, self.device, self.place = p, device, place
+        share_norms(self.generator, place)
 
     def parts(self) -> dict:
         """All that a resumed training needs."""
@@ -28,5 +30,5 @@ class PretrainStep:
             restored = stages(self.generator(blurred))
             loss = multi_stage(restored, sharp) if len(restored) > 1 else F.l1_loss(restored[0], sharp)
             (loss / len(batches)).backward()
-            means.add({"content": loss, "psnr": psnr(restored[0], sharp)})
-        return means.tensors() | update(self.p, {"generator": self.generator}, [self.optimizer])
+            means.add({"content": loss, "psnr": psnr(self.place.mean(squared_error(restored[0], sharp)))})
+        return means.tensors() | update(self.p, {"generator": self.generator}, [self.optimizer], self.place)

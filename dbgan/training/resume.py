@@ -18,6 +18,8 @@ import torch
 from filelock import FileLock, Timeout
 from torch import Tensor
 
+from dbgan.training.distributed import from_first, number
+
 Values = dict[str, Tensor]  # the losses of an update and the norms of its gradients, () each, on the device
 Row = dict[str, float]  # their means over some updates
 
@@ -39,28 +41,34 @@ class State:
         self.rows: list[Row] = []
 
     def restore(self, build: Callable[[], Step]) -> tuple[Step, int]:
-        """A new step from `build`, with what was saved of it, and the number of updates it has done.
+        """A new step from `build`, with what was saved of it, and the number of updates it has done; of several
+        processes all get the first one's.
 
         A state that cannot be read is set aside with a warning, and the training starts anew.
         """
         step = build()
-        if not self._path.exists():
+        found = from_first(lambda: self._path.read_bytes() if self._path.exists() else None)
+        if found is None:
             return step, 0
         try:
-            saved = torch.load(self._path, "cpu", weights_only=True)
+            saved = torch.load(io.BytesIO(found), "cpu", weights_only=True)
             for name, part in step.parts().items():
                 part.load_state_dict(saved["parts"][name])
             self.rows, updates = saved["rows"], saved["updates"]
         except Exception as error:  # whatever a damaged file raises, the training must go on without it
-            aside = self._path.with_suffix(".damaged")
-            self._path.replace(aside)
-            warnings.warn(f"{aside}: damaged training state set aside, starting anew ({error})", stacklevel=2)
+            if number() == 0:
+                aside = self._path.with_suffix(".damaged")
+                self._path.replace(aside)
+                warnings.warn(f"{aside}: damaged training state set aside, starting anew ({error})", stacklevel=2)
             self.rows = []
             return build(), 0
         return step, updates
 
     def save(self, step: Step, updates: int) -> None:
-        """Write the state whole or not at all. Raises OSError, e.g. on a full disk."""
+        """Write the state whole or not at all; of several processes, the first one's. Raises OSError, e.g. on a full
+        disk."""
+        if number() > 0:
+            return
         parts = {name: part.state_dict() for name, part in step.parts().items()}
         memory = io.BytesIO()
         torch.save({"parts": parts, "updates": updates, "rows": self.rows}, memory)
@@ -84,6 +92,9 @@ def state(root: Path, stage: str, determines: list) -> Iterator[State]:
     code = [hashlib.sha256(file.read_bytes()).hexdigest() for file in sorted(package.rglob("*.py"))]
     text = json.dumps([stage, torch.__version__, code, determines], sort_keys=True)
     folder = root / ".state" / stage / hashlib.sha256(text.encode()).hexdigest()[:16]
+    if number() > 0:  # the first process keeps the state of all
+        yield State(folder)
+        return
     folder.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder.with_suffix(".lock"))
     try:

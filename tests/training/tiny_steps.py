@@ -11,6 +11,7 @@ from dbgan.models.dbgan import DeblurGenerator
 from dbgan.models.features import PerceptualParams, VGGFeatures
 from dbgan.training.bgan_cycle import BganParams, CycleStep
 from dbgan.training.bgan_paired import PairedStep
+from dbgan.training.distributed import ALONE
 from dbgan.training.finetune import FinetuneParams, FinetuneStep
 from dbgan.training.optim import OptimParams
 from dbgan.training.pretrain import PretrainStep
@@ -79,27 +80,27 @@ def features() -> nn.Module:
     return VGGFeatures(PerceptualParams("random", 4))
 
 
-def pretrain_step(**changes) -> PretrainStep:
+def pretrain_step(place=ALONE, **changes) -> PretrainStep:
     torch.manual_seed(0)
-    return PretrainStep(deblur(), optim_params(**changes))
+    return PretrainStep(deblur(), optim_params(**changes), place=place)
 
 
-def finetune_step(**changes) -> FinetuneStep:
+def finetune_step(place=ALONE, **changes) -> FinetuneStep:
     torch.manual_seed(0)
     p = finetune_params(**changes)
-    return FinetuneStep(deblur(), critic(p.critic), features(), p, seed=5)
+    return FinetuneStep(deblur(), critic(p.critic), features(), p, seed=5, place=place)
 
 
-def cycle_step(**changes) -> CycleStep:
+def cycle_step(place=ALONE, **changes) -> CycleStep:
     torch.manual_seed(0)
     p = bgan_params(**changes)
-    return CycleStep(blur(), deblur(), critic(p.critic), critic(p.critic), features(), p, seed=5)
+    return CycleStep(blur(), deblur(), critic(p.critic), critic(p.critic), features(), p, seed=5, place=place)
 
 
-def paired_step(**changes) -> PairedStep:
+def paired_step(place=ALONE, **changes) -> PairedStep:
     torch.manual_seed(0)
     p = bgan_params(**changes)
-    return PairedStep(blur(), critic(p.critic), features(), p, seed=5)
+    return PairedStep(blur(), critic(p.critic), features(), p, seed=5, place=place)
 
 
 BUILD = {"pretrain": pretrain_step, "finetune": finetune_step, "cycle": cycle_step, "paired": paired_step}
