@@ -97,5 +97,5 @@ def penalty(
     """
     if objective != "wgan-gp":
         return torch.zeros(())
-    share = torch.rand(len(real), 1, 1, 1, generator=draw).to(real.device)
+    share = torch.rand(len(real), 1, 1, 1, generator=draw).to(real.device, non_blocking=True)
     return PENALTY * gradient_penalty(critic, real, fake, share)

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from dbgan.losses.adversarial import OBJECTIVES, Objective, penalty
 from dbgan.losses.content import color, perceptual, sameness
-from dbgan.training.optim import Means, OptimParams, adam, begin, frozen, judge, update, weighted
+from dbgan.training.optim import Means, OptimParams, adam, begin, frozen, judge, ready, update, weighted
 from dbgan.training.resume import Values
 
 
@@ -56,8 +56,9 @@ class CycleStep:
         seed: int,
         device="cpu",
     ) -> None:
-        self.blur, self.deblur = blur.to(device).train(), deblur.to(device).train()
-        self.blur_critic, self.sharp_critic = blur_critic.to(device).train(), sharp_critic.to(device).train()
+        self.blur = self.result = ready(blur, p, device)
+        self.deblur = ready(deblur, p, device)
+        self.blur_critic, self.sharp_critic = ready(blur_critic, p, device), ready(sharp_critic, p, device)
         self.features: Callable[[Tensor], Tensor] = features.to(device)
         self.optimizers = {
             name: adam(net, p, p.critic_lr if name.endswith("critic") else p.lr)
@@ -118,7 +119,7 @@ class CycleStep:
         begin(n, self.p, *self.optimizers.values())
         generator = torch.Generator().manual_seed(self.seed + n)
         for batch in batches:
-            sharp, paired, blurred = (images.to(self.device) for images in batch)
+            sharp, paired, blurred = (images.to(self.device, non_blocking=True) for images in batch)
             noise, other_noise = (self.blur.draw_noise(sharp, generator) for _ in range(2))
             # In the curve, what is not trained on is 0.
             losses = dict.fromkeys([*self.weights, "blur_critic", "sharp_critic", "pixel"], sharp.new_zeros(()))

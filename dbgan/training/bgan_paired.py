@@ -9,7 +9,7 @@ from torch.nn import functional as F
 from dbgan.losses.adversarial import OBJECTIVES, penalty
 from dbgan.losses.content import color, perceptual
 from dbgan.training.bgan_cycle import BganParams
-from dbgan.training.optim import Means, adam, begin, frozen, judge, update, weighted
+from dbgan.training.optim import Means, adam, begin, frozen, judge, ready, update, weighted
 from dbgan.training.resume import Values
 
 
@@ -19,7 +19,8 @@ class PairedStep:
     def __init__(
         self, blur: nn.Module, critic: nn.Module, features: nn.Module, p: BganParams, seed: int, device="cpu"
     ) -> None:
-        self.blur, self.critic = blur.to(device).train(), critic.to(device).train()
+        self.blur = self.result = ready(blur, p, device)
+        self.critic = ready(critic, p, device)
         self.features: Callable[[Tensor], Tensor] = features.to(device)
         self.blur_optimizer, self.critic_optimizer = adam(blur, p, p.lr), adam(critic, p, p.critic_lr)
         self.weights = {"perceptual": p.perceptual, "color": p.color, "adversarial": p.beta}
@@ -48,7 +49,7 @@ class PairedStep:
         begin(n, self.p, self.blur_optimizer, self.critic_optimizer)
         generator = torch.Generator().manual_seed(self.seed + n)
         for batch in batches:
-            sharp, blurred, real = (images.to(self.device) for images in batch)
+            sharp, blurred, real = (images.to(self.device, non_blocking=True) for images in batch)
             fake = self.blur(sharp, self.blur.draw_noise(sharp, generator))
             pixel = F.l1_loss(fake, blurred)
             terms = dict.fromkeys(

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from dbgan.losses.adversarial import OBJECTIVES, Objective, penalty
 from dbgan.losses.content import color, multi_stage, perceptual, psnr, stages
-from dbgan.training.optim import Means, OptimParams, adam, begin, frozen, judge, update, weighted
+from dbgan.training.optim import Means, OptimParams, adam, begin, frozen, judge, ready, update, weighted
 from dbgan.training.resume import Values
 
 
@@ -45,7 +45,8 @@ class FinetuneStep:
     def __init__(
         self, generator: nn.Module, critic: nn.Module, features: nn.Module, p: FinetuneParams, seed: int, device="cpu"
     ) -> None:
-        self.generator, self.critic = generator.to(device).train(), critic.to(device).train()
+        self.generator = self.result = ready(generator, p, device)
+        self.critic = ready(critic, p, device)
         self.features: Callable[[Tensor], Tensor] = features.to(device)
         self.generator_optimizer, self.critic_optimizer = adam(generator, p, p.lr), adam(critic, p, p.lr)
         self.weights = {"perceptual": 1.0, "content": p.alpha, "adversarial": p.beta, "color": p.color}
@@ -75,7 +76,7 @@ class FinetuneStep:
         begin(n, self.p, self.generator_optimizer, self.critic_optimizer)
         draw = torch.Generator().manual_seed(self.seed + n)
         for batch in batches:
-            blurred, sharp = (images.to(self.device) for images in batch)
+            blurred, sharp = (images.to(self.device, non_blocking=True) for images in batch)
             restored = stages(self.generator(blurred))
             # Critic: tell true sharp photographs from restored ones.
             critic_loss = self.critic_loss(*judge(self.critic, sharp, restored[0].detach()))

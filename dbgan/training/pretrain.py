@@ -4,7 +4,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dbgan.losses.content import multi_stage, psnr, stages
-from dbgan.training.optim import Means, OptimParams, adam, begin, update
+from dbgan.training.optim import Means, OptimParams, adam, begin, ready, update
 from dbgan.training.resume import Values
 
 
@@ -12,7 +12,7 @@ class PretrainStep:
     """One update of the generator over all accumulated batches."""
 
     def __init__(self, generator: nn.Module, p: OptimParams, device="cpu") -> None:
-        self.generator = generator.to(device).train()
+        self.generator = self.result = ready(generator, p, device)
         self.optimizer = adam(self.generator, p, p.lr)
         self.p, self.device = p, device
 
@@ -24,7 +24,7 @@ class PretrainStep:
         means = Means()
         begin(n, self.p, self.optimizer)
         for batch in batches:
-            blurred, sharp = (images.to(self.device) for images in batch)
+            blurred, sharp = (images.to(self.device, non_blocking=True) for images in batch)
             restored = stages(self.generator(blurred))
             loss = multi_stage(restored, sharp) if len(restored) > 1 else F.l1_loss(restored[0], sharp)
             (loss / len(batches)).backward()

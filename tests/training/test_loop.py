@@ -19,7 +19,8 @@ class Counter:
     device = "cpu"
 
     def __init__(self, at=None):
-        self.network, self.at, self.updates = nn.Linear(1, 1), at or {}, []
+        self.network = self.result = nn.Linear(1, 1)
+        self.at, self.updates = at or {}, []
 
     def parts(self):
         return {"network": self.network}
@@ -134,7 +135,7 @@ def test_weights_that_the_last_update_spoils_are_refused(tmp_path, bad):
                 torch.nn.init.constant_(self.network.bias, bad)
             return super().__call__(n, batches)
 
-    with pytest.raises(ValueError, match=r"update 4: weights are no longer finite") as error:
+    with pytest.raises(ValueError, match=r"update 4: network is no longer finite") as error:
         train(tmp_path, Spoiled(), optim_params(steps=4))
     assert "\n" not in str(error.value)
     assert State(tmp_path).restore(Counter)[1] == 2
