@@ -66,6 +66,21 @@ def app(main: Callable[..., None], together: bool = False) -> typer.Typer:
     return cli
 
 
+@contextmanager
+def memory(section: str) -> Iterator[None]:
+    """Ends a training that finds no more memory, the GPU's or the machine's, with a ValueError naming the keys of
+    its `section` that lower what it needs."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        # What torch calls it: of a GPU, of a CPU, and of the libraries below.
+        signs = ("out of memory", "can't allocate memory", "not enough memory", "bad_alloc")
+        if not isinstance(error, MemoryError) and not any(sign in str(error) for sign in signs):
+            raise
+        less = f"lower {section}.batch (and raise {section}.accumulate) or {section}.patch"
+        raise ValueError(f"out of memory; {less}, or set {section}.checkpointing: true") from None
+
+
 def say(message: str) -> None:
     """One line for the person who watches; stderr, like the progress bars. Of several processes the first says it."""
     if processes.first():

@@ -25,6 +25,7 @@ def main(
     from dbgan.models.critics import build_critic
     from dbgan.models.features import PerceptualParams, VGGFeatures
     from dbgan.models.generators import DEBLURS, build_generator, gaussian_init
+    from dbgan.models.recompute import recompute_blocks
     from dbgan.training import loop, resume
     from dbgan.training.finetune import FinetuneParams, FinetuneStep
 
@@ -44,6 +45,8 @@ def main(
     def build() -> FinetuneStep:
         critic = gaussian_init(build_critic(p.critic, p.critic_width, p.patch, luminance=False), seed, std)
         generator = checkpoint.load(pretrained, build_generator, DEBLURS)
+        if p.checkpointing:
+            recompute_blocks(generator)
         return FinetuneStep(generator, critic, VGGFeatures(vgg), p, seed, device)
 
     def batches(start: int):
@@ -53,10 +56,11 @@ def main(
     with (
         tracking.run("finetune", values, USED) as log,
         resume.state(runtime.root(), "finetune", determines) as state,
+        runtime.memory(f"scales.{values['scale']}.finetune"),
     ):
-        step = loop.fit(state, build, batches, p, seed, log.metrics, runtime.progress)
+        trained = loop.fit(state, build, batches, p, seed, log.metrics, runtime.progress)
         with runtime.whole(out) as part:
-            checkpoint.save(part, step.generator, network, config)
+            checkpoint.save(part, trained, network, config)
         runtime.write_csv(curve, state.rows)
         runtime.write_json(metrics, state.rows[-1] | {"perceptual_weights": vgg.weights})
         log.files(metrics, curve)

@@ -21,6 +21,7 @@ def main(
     from dbgan.data.batches import DeblurBatches, MixParams, stream
     from dbgan.data.h5 import Reader
     from dbgan.models.generators import DEBLUR, GeneratorParams, new_generator
+    from dbgan.models.recompute import recompute_blocks
     from dbgan.training import loop, resume
     from dbgan.training.optim import OptimParams
     from dbgan.training.pretrain import PretrainStep
@@ -38,7 +39,8 @@ def main(
     device = runtime.device(threads)
 
     def build() -> PretrainStep:
-        return PretrainStep(new_generator(network, seed, std, **config), p, device)
+        generator = new_generator(network, seed, std, **config)
+        return PretrainStep(recompute_blocks(generator) if p.checkpointing else generator, p, device)
 
     def batches(start: int):
         return stream(data, start, p.steps, p.accumulate, runtime.loader_workers())
@@ -48,10 +50,11 @@ def main(
     with (
         tracking.run("pretrain", values, used) as log,
         resume.state(runtime.root(), "pretrain", determines) as state,
+        runtime.memory(f"scales.{values['scale']}.pretrain"),
     ):
-        step = loop.fit(state, build, batches, p, seed, log.metrics, runtime.progress)
+        trained = loop.fit(state, build, batches, p, seed, log.metrics, runtime.progress)
         with runtime.whole(out) as part:
-            checkpoint.save(part, step.generator, network, config)
+            checkpoint.save(part, trained, network, config)
         runtime.write_csv(curve, state.rows)
         runtime.write_json(metrics, state.rows[-1])
         log.files(metrics, curve)

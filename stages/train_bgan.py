@@ -23,6 +23,7 @@ def main(
     from dbgan.models.critics import build_critic
     from dbgan.models.features import PerceptualParams, VGGFeatures
     from dbgan.models.generators import BLUR, BlurGeneratorParams, gaussian_init, new_generator, reverse
+    from dbgan.models.recompute import recompute_blocks
     from dbgan.training import loop, resume
     from dbgan.training.bgan_cycle import BganParams, CycleStep
     from dbgan.training.bgan_paired import PairedStep
@@ -43,11 +44,15 @@ def main(
 
     def build() -> CycleStep | PairedStep:
         blur = new_generator(network, seed, std, **config)
+        if p.checkpointing:
+            recompute_blocks(blur)
         critic = gaussian_init(build_critic(p.critic, p.critic_width, p.patch, p.critic_luminance), seed + 1, std)
         if p.pairing == "paired":
             return PairedStep(blur, critic, VGGFeatures(vgg), p, seed, device)
         back, size = reverse(network, config)
         deblur = new_generator(back, seed + 2, std, **size)
+        if p.checkpointing:
+            recompute_blocks(deblur)
         sharp_critic = gaussian_init(build_critic(p.critic, p.critic_width, p.patch, p.critic_luminance), seed + 3, std)
         return CycleStep(blur, deblur, critic, sharp_critic, VGGFeatures(vgg), p, seed, device)
 
@@ -59,10 +64,11 @@ def main(
     with (
         tracking.run("train_bgan", values, used) as log,
         resume.state(runtime.root(), "train_bgan", determines) as state,
+        runtime.memory(f"scales.{values['scale']}.bgan"),
     ):
-        step = loop.fit(state, build, batches, p, seed, log.metrics, runtime.progress)
+        trained = loop.fit(state, build, batches, p, seed, log.metrics, runtime.progress)
         with runtime.whole(out) as part:
-            checkpoint.save(part, step.blur, network, config)
+            checkpoint.save(part, trained, network, config)
         runtime.write_csv(curve, state.rows)
         runtime.write_json(metrics, state.rows[-1] | {"perceptual_weights": vgg.weights})
         log.files(metrics, curve)

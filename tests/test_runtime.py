@@ -158,3 +158,35 @@ def test_digest_is_sha256(tmp_path):
 def test_workers_are_a_property_of_the_machine(monkeypatch):
     monkeypatch.setenv("DBGAN_WORKERS", "3")
     assert runtime.loader_workers() == 3
+
+
+def too_much() -> None:
+    import torch
+
+    torch.empty(2**60)
+
+
+def full_gpu() -> None:
+    import torch
+
+    raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+
+
+def full_machine() -> None:
+    raise MemoryError
+
+
+@pytest.mark.parametrize("fault", [too_much, full_gpu, full_machine])
+def test_full_memory_ends_with_the_keys_that_lower_what_is_needed(fault):
+    with pytest.raises(ValueError, match=r"^out of memory; ") as error, runtime.memory("scales.sample.pretrain"):
+        fault()
+    for key in ("batch", "accumulate", "patch", "checkpointing"):
+        assert f"scales.sample.pretrain.{key}" in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("fault", [RuntimeError("shapes do not fit"), ValueError("out of memory"), OSError(28, "full")])
+def test_other_faults_pass_as_they_are(fault):
+    with pytest.raises(type(fault)) as error, runtime.memory("scales.sample.pretrain"):
+        raise fault
+    assert error.value is fault

@@ -90,7 +90,7 @@ def gradient_penalty(critic: Callable[[Tensor], Tensor], real: Tensor, fake: Ten
 
 def draw_share(like: Tensor, generator: torch.Generator) -> Tensor:
     """Shares (N, 1, 1, 1) from [0, 1) for images `like`; `generator` lives on the CPU."""
-    return torch.rand(len(like), 1, 1, 1, generator=generator).to(like.device)
+    return torch.rand(len(like), 1, 1, 1, generator=generator).to(like.device, non_blocking=True)
 
 
 def penalty(

@@ -11,4 +11,8 @@ def noise_map(kind: str, like: Tensor, generator: torch.Generator) -> Tensor:
     "spatial", the open reproduction's, draws them for every pixel. `generator` lives on the CPU."""
     n, _, height, width = like.shape
     size = (n, NOISE_CHANNELS, height, width) if kind == "spatial" else (n, NOISE_CHANNELS, 1, 1)
-    return torch.randn(size, generator=generator).to(like.device).expand(n, NOISE_CHANNELS, height, width)
+    return (
+        torch.randn(size, generator=generator)
+        .to(like.device, non_blocking=True)
+        .expand(n, NOISE_CHANNELS, height, width)
+    )

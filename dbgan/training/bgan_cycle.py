@@ -10,8 +10,8 @@ from torch.nn import functional as F
 
 from dbgan.losses.adversarial import OBJECTIVES, Objective, draw_share, penalty
 from dbgan.losses.content import color, perceptual, sameness
-from dbgan.training.distributed import ALONE, Place, share_norms
-from dbgan.training.optim import Means, OptimParams, adam, begin, frozen, judge, update, weighted
+from dbgan.training.distributed import ALONE, Place
+from dbgan.training.optim import Means, OptimParams, adam, begin, frozen, judge, ready, update, weighted
 from dbgan.training.resume import Values
 
 
@@ -58,8 +58,12 @@ class CycleStep:
         device="cpu",
         place: Place = ALONE,
     ) -> None:
-        self.blur, self.deblur = blur.to(device).train(), deblur.to(device).train()
-        self.blur_critic, self.sharp_critic = blur_critic.to(device).train(), sharp_critic.to(device).train()
+        self.blur = self.result = ready(blur, p, device, place)
+        self.deblur = ready(deblur, p, device, place)
+        self.blur_critic, self.sharp_critic = (
+            ready(blur_critic, p, device, place),
+            ready(sharp_critic, p, device, place),
+        )
         self.features: Callable[[Tensor], Tensor] = features.to(device)
         self.optimizers = {
             name: adam(net, p, p.critic_lr if name.endswith("critic") else p.lr)
@@ -78,8 +82,6 @@ class CycleStep:
         }
         self.generator_loss, self.critic_loss = OBJECTIVES[p.objective]
         self.p, self.seed, self.device, self.place = p, seed, device, place
-        for network in self._networks().values():
-            share_norms(network, place)
 
     def _networks(self) -> dict[str, nn.Module]:
         return {
@@ -121,7 +123,7 @@ class CycleStep:
         means = Means()
         begin(n, self.p, *self.optimizers.values())
         for draw, batch in self.place.draws(self.seed, n, batches):
-            sharp, paired, blurred = (images.to(self.device) for images in batch)
+            sharp, paired, blurred = (images.to(self.device, non_blocking=True) for images in batch)
             noises, shares = partial(self.blur.draw_noise, generator=draw), partial(draw_share, generator=draw)
             noise, other_noise = (self.place.own(noises, sharp) for _ in range(2))
             # In the curve, what is not trained on is 0.

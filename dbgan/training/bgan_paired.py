@@ -9,8 +9,8 @@ from torch.nn import functional as F
 from dbgan.losses.adversarial import OBJECTIVES, draw_share, penalty
 from dbgan.losses.content import color, perceptual
 from dbgan.training.bgan_cycle import BganParams
-from dbgan.training.distributed import ALONE, Place, share_norms
-from dbgan.training.optim import Means, adam, begin, frozen, judge, update, weighted
+from dbgan.training.distributed import ALONE, Place
+from dbgan.training.optim import Means, adam, begin, frozen, judge, ready, update, weighted
 from dbgan.training.resume import Values
 
 
@@ -27,13 +27,13 @@ class PairedStep:
         device="cpu",
         place: Place = ALONE,
     ) -> None:
-        self.blur, self.critic = blur.to(device).train(), critic.to(device).train()
+        self.blur = self.result = ready(blur, p, device, place)
+        self.critic = ready(critic, p, device, place)
         self.features: Callable[[Tensor], Tensor] = features.to(device)
         self.blur_optimizer, self.critic_optimizer = adam(blur, p, p.lr), adam(critic, p, p.critic_lr)
         self.weights = {"perceptual": p.perceptual, "color": p.color, "adversarial": p.beta}
         self.generator_loss, self.critic_loss = OBJECTIVES[p.objective]
         self.p, self.seed, self.device, self.place = p, seed, device, place
-        share_norms(blur, place), share_norms(critic, place)
 
     def parts(self) -> dict:
         """All that a resumed training needs."""
@@ -56,7 +56,7 @@ class PairedStep:
         means = Means()
         begin(n, self.p, self.blur_optimizer, self.critic_optimizer)
         for draw, batch in self.place.draws(self.seed, n, batches):
-            sharp, blurred, real = (images.to(self.device) for images in batch)
+            sharp, blurred, real = (images.to(self.device, non_blocking=True) for images in batch)
             fake = self.blur(sharp, self.place.own(partial(self.blur.draw_noise, generator=draw), sharp))
             pixel = F.l1_loss(fake, blurred)
             terms = dict.fromkeys(

@@ -177,20 +177,20 @@ def share_norms(network: nn.Module, place: Place) -> None:
     """Make the norms of a network those of a training by several processes, in place; its weights keep their names."""
     for layer in network.modules():
         if place.each > 1 and type(layer) is nn.BatchNorm2d:
-            layer.__class__, layer.place = (
-                WholeBatchNorm,
-                place,
-            )  # the same object, as an optimizer may hold its weights
+            layer.__class__ = WholeBatchNorm  # the same object, so that all who know it see the change
+            layer.place = place
         if place is not ALONE and isinstance(layer, NORMS) and layer.track_running_stats:
             layer.register_forward_pre_hook(_note)
 
 
 def _note(layer: nn.Module, _: Any) -> None:
     """Before a forward of a training: count it, and keep the running statistics that the update began with."""
-    if layer.training:
-        if not getattr(layer, "forwards", 0):
-            layer.forwards, layer.began = 0, [layer.running_mean.clone(), layer.running_var.clone()]
-        layer.forwards += 1
+    if not layer.training:
+        return
+    if not getattr(layer, "forwards", 0):
+        layer.forwards, layer.began = 0, [layer.running_mean.clone(), layer.running_var.clone()]
+        layer.own = layer.running_mean
+    layer.forwards += layer.running_mean is layer.own  # a block that is computed again changes copies
 
 
 def settle_norms(networks: Iterable[nn.Module], place: Place) -> None:

@@ -13,8 +13,8 @@ from torch.nn import functional as F
 
 from dbgan.losses.adversarial import OBJECTIVES, Objective, draw_share, penalty
 from dbgan.losses.content import color, multi_stage, perceptual, psnr, squared_error, stages
-from dbgan.training.distributed import ALONE, Place, share_norms
-from dbgan.training.optim import Means, OptimParams, adam, begin, frozen, judge, update, weighted
+from dbgan.training.distributed import ALONE, Place
+from dbgan.training.optim import Means, OptimParams, adam, begin, frozen, judge, ready, update, weighted
 from dbgan.training.resume import Values
 
 
@@ -53,13 +53,13 @@ class FinetuneStep:
         device="cpu",
         place: Place = ALONE,
     ) -> None:
-        self.generator, self.critic = generator.to(device).train(), critic.to(device).train()
+        self.generator = self.result = ready(generator, p, device, place)
+        self.critic = ready(critic, p, device, place)
         self.features: Callable[[Tensor], Tensor] = features.to(device)
         self.generator_optimizer, self.critic_optimizer = adam(generator, p, p.lr), adam(critic, p, p.lr)
         self.weights = {"perceptual": 1.0, "content": p.alpha, "adversarial": p.beta, "color": p.color}
         self.generator_loss, self.critic_loss = OBJECTIVES[p.objective]
         self.p, self.seed, self.device, self.place = p, seed, device, place
-        share_norms(self.generator, place), share_norms(self.critic, place)
 
     def parts(self) -> dict:
         """All that a resumed training needs."""
@@ -83,7 +83,7 @@ class FinetuneStep:
         means = Means()
         begin(n, self.p, self.generator_optimizer, self.critic_optimizer)
         for draw, batch in self.place.draws(self.seed, n, batches):
-            blurred, sharp = (images.to(self.device) for images in batch)
+            blurred, sharp = (images.to(self.device, non_blocking=True) for images in batch)
             restored = stages(self.generator(blurred))
             # Critic: tell true sharp photographs from restored ones.
             critic_loss = self.critic_loss(*judge(self.critic, sharp, restored[0].detach(), self.place))

@@ -11,8 +11,9 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 from torch.nn.utils import clip_grads_with_norm_, get_total_norm
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from dbgan.training.distributed import ALONE, Place, average, settle_norms
+from dbgan.training.distributed import ALONE, Place, average, settle_norms, share_norms
 
 
 @dataclass(frozen=True)
@@ -97,12 +98,31 @@ def update(
     norms = {}
     for name, network in networks.items():
         weights = [weight for weight in network.parameters() if weight.grad is not None]
-        norms[f"gradient_{name}"] = norm = get_total_norm([weight.grad for weight in weights])
+        norm = get_total_norm([w.grad for w in weights]) if weights else next(network.parameters()).new_zeros(())
+        norms[f"gradient_{name}"] = norm
         if p.clip:
             clip_grads_with_norm_(weights, p.clip, norm)
     for optimizer in optimizers:
         optimizer.step()
     return norms
+
+
+def running_mean(network: nn.Module, decay: float) -> AveragedModel:
+    """A copy of `network` that takes 1 - `decay` of its weights, and of BatchNorm's statistics, at every update.
+
+    The statistics are averaged like the weights, for they describe the images that these weights make.
+    """
+    return AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True)
+
+
+def ready(network: nn.Module, p: OptimParams, device: str | torch.device, place: Place = ALONE) -> nn.Module:
+    """`network` on the device, in training mode, its norms those of `place`, and compiled where p.compile asks for it.
+    In place, so that names of weights stay."""
+    network.to(device).train()
+    share_norms(network, place)
+    if p.compile:
+        network.compile()
+    return network
 
 
 @contextmanager

@@ -4,8 +4,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dbgan.losses.content import multi_stage, psnr, squared_error, stages
-from dbgan.training.distributed import ALONE, Place, share_norms
-from dbgan.training.optim import Means, OptimParams, adam, begin, update
+from dbgan.training.distributed import ALONE, Place
+from dbgan.training.optim import Means, OptimParams, adam, begin, ready, update
 from dbgan.training.resume import Values
 
 
@@ -13,10 +13,9 @@ class PretrainStep:
     """One update of the generator over all accumulated batches."""
 
     def __init__(self, generator: nn.Module, p: OptimParams, device="cpu", place: Place = ALONE) -> None:
-        self.generator = generator.to(device).train()
+        self.generator = self.result = ready(generator, p, device, place)
         self.optimizer = adam(self.generator, p, p.lr)
         self.p, self.device, self.place = p, device, place
-        share_norms(self.generator, place)
 
     def parts(self) -> dict:
         """All that a resumed training needs."""
@@ -26,7 +25,7 @@ class PretrainStep:
         means = Means()
         begin(n, self.p, self.optimizer)
         for batch in batches:
-            blurred, sharp = (images.to(self.device) for images in batch)
+            blurred, sharp = (images.to(self.device, non_blocking=True) for images in batch)
             restored = stages(self.generator(blurred))
             loss = multi_stage(restored, sharp) if len(restored) > 1 else F.l1_loss(restored[0], sharp)
             (loss / len(batches)).backward()

@@ -12,11 +12,11 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import torch
 from filelock import FileLock, Timeout
-from torch import Tensor
+from torch import Tensor, nn
 
 from dbgan.training.distributed import from_first, number
 
@@ -24,37 +24,47 @@ Values = dict[str, Tensor]  # the losses of an update and the norms of its gradi
 Row = dict[str, float]  # their means over some updates
 
 
-class Step(Protocol):
-    """A training step: a callable on (n, batches) whose `parts` (networks, optimizers) hold all it has learnt."""
+class Learner(Protocol):
+    """Whatever has `parts`, networks and optimizers by name, that hold all it has learnt."""
 
-    device: str | torch.device
-
-    def __call__(self, n: int, batches: list) -> Values: ...
     def parts(self) -> dict: ...
 
 
+class Step(Learner, Protocol):
+    """A training step: a callable on (n, batches)."""
+
+    device: str | torch.device
+    result: nn.Module  # the network that the training is for
+
+    def __call__(self, n: int, batches: list) -> Values: ...
+
+
+T = TypeVar("T", bound=Learner)
+
+
 class State:
-    """Saves and restores the parts of a step; `rows` is the curve so far."""
+    """Saves and restores the parts of a learner; `rows` is the curve so far."""
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / "state.pt"
+        self._updates = 0  # that the saved state has behind it
         self.rows: list[Row] = []
 
-    def restore(self, build: Callable[[], Step]) -> tuple[Step, int]:
-        """A new step from `build`, with what was saved of it, and the number of updates it has done; of several
+    def restore(self, build: Callable[[], T]) -> tuple[T, int]:
+        """A new learner from `build`, with what was saved of it, and the number of updates it has done; of several
         processes all get the first one's.
 
         A state that cannot be read is set aside with a warning, and the training starts anew.
         """
-        step = build()
+        learner = build()
         found = from_first(lambda: self._path.read_bytes() if self._path.exists() else None)
         if found is None:
-            return step, 0
+            return learner, 0
         try:
             saved = torch.load(io.BytesIO(found), "cpu", weights_only=True)
-            for name, part in step.parts().items():
+            for name, part in learner.parts().items():
                 part.load_state_dict(saved["parts"][name])
-            self.rows, updates = saved["rows"], saved["updates"]
+            self.rows, self._updates = saved["rows"], saved["updates"]
         except Exception as error:  # whatever a damaged file raises, the training must go on without it
             if number() == 0:
                 aside = self._path.with_suffix(".damaged")
@@ -62,20 +72,25 @@ class State:
                 warnings.warn(f"{aside}: damaged training state set aside, starting anew ({error})", stacklevel=2)
             self.rows = []
             return build(), 0
-        return step, updates
+        return learner, self._updates
 
-    def save(self, step: Step, updates: int) -> None:
+    def kept(self) -> str:
+        """Where the last state is, for the one who must look into a fault."""
+        return f"the state of update {self._updates} is in {self._path}" if self._updates else "no state was saved yet"
+
+    def save(self, learner: Learner, updates: int) -> None:
         """Write the state whole or not at all; of several processes, the first one's. Raises OSError, e.g. on a full
         disk."""
         if number() > 0:
             return
-        parts = {name: part.state_dict() for name, part in step.parts().items()}
+        parts = {name: part.state_dict() for name, part in learner.parts().items()}
         memory = io.BytesIO()
         torch.save({"parts": parts, "updates": updates, "rows": self.rows}, memory)
         part_path = self._path.with_suffix(".part")
         try:
             part_path.write_bytes(memory.getvalue())
             part_path.replace(self._path)
+            self._updates = updates
         except OSError as error:
             part_path.unlink(missing_ok=True)
             raise OSError(f"{self._path}: cannot save the training's state ({error.strerror})") from None

@@ -19,7 +19,8 @@ class Counter:
     device = "cpu"
 
     def __init__(self, at=None):
-        self.network, self.at, self.updates = nn.Linear(1, 1), at or {}, []
+        self.network = self.result = nn.Linear(1, 1)
+        self.at, self.updates = at or {}, []
 
     def parts(self):
         return {"network": self.network}
@@ -134,7 +135,7 @@ def test_weights_that_the_last_update_spoils_are_refused(tmp_path, bad):
                 torch.nn.init.constant_(self.network.bias, bad)
             return super().__call__(n, batches)
 
-    with pytest.raises(ValueError, match=r"update 4: weights are no longer finite") as error:
+    with pytest.raises(ValueError, match=r"update 4: network is no longer finite") as error:
         train(tmp_path, Spoiled(), optim_params(steps=4))
     assert "\n" not in str(error.value)
     assert State(tmp_path).restore(Counter)[1] == 2
@@ -142,9 +143,59 @@ def test_weights_that_the_last_update_spoils_are_refused(tmp_path, bad):
 
 def test_after_such_a_stop_the_last_good_state_is_there(tmp_path):
     step = Counter({5: {"psnr": float("nan")}})
-    with pytest.raises(ValueError, match="psnr"):
+    with pytest.raises(ValueError, match=rf"update 5: psnr .* state of update 4 is in {tmp_path}"):
         train(tmp_path, step, optim_params(steps=6))
     assert State(tmp_path).restore(Counter)[1] == 4
+
+
+@pytest.mark.parametrize(
+    ("ema", "expected"), [(0.0, 4.0), (0.5, 0.5 * (0.5 * (0.5 * 1 + 0.5 * 2) + 0.5 * 3) + 0.5 * 4)]
+)
+def test_the_result_is_the_network_or_its_running_mean(tmp_path, ema, expected):
+    class Numbered(Counter):
+        """Its weight is the number of the update."""
+
+        def __call__(self, n, batches):
+            nn.init.constant_(self.network.weight, n)
+            return super().__call__(n, batches)
+
+    def go(steps, build=Numbered):
+        p = optim_params(steps=steps, ema=ema)
+        return fit(State(tmp_path), build, batches_of(steps), p, 0, lambda row, n: None, progress)
+
+    assert go(4).weight.item() == expected
+    State(tmp_path).save  # the state of update 2 is there: from it, the mean goes on
+    assert go(4).weight.item() == expected
+
+
+@pytest.mark.parametrize("part", ["network", "optimizer", "mean"])
+def test_a_state_that_is_not_finite_is_never_saved(tmp_path, part):
+    """Nor one whose moments are, though weights and losses do not show it."""
+
+    class Overflown(Counter):
+        def __init__(self):
+            super().__init__()
+            self.optimizer = torch.optim.SGD(self.network.parameters(), lr=0.0, momentum=0.9)
+
+        def parts(self):
+            return super().parts() | {"optimizer": self.optimizer}
+
+        def __call__(self, n, batches):
+            self.network(torch.full((1, 1), float(n))).sum().backward()
+            self.optimizer.step()
+            if n == 4 and part == "optimizer":
+                self.optimizer.state[self.network.weight]["momentum_buffer"].fill_(float("inf"))
+            if n == 4 and part == "network":
+                nn.init.constant_(self.network.weight, float("inf"))
+            if n == 3 and part == "mean":  # gone from the network at the next update, but not from the mean
+                nn.init.constant_(self.network.weight, float("inf"))
+            if n == 4 and part == "mean":
+                nn.init.constant_(self.network.weight, 1.0)
+            return super().__call__(n, batches)
+
+    with pytest.raises(ValueError, match=rf"update 4: ([a-z]+, )*{part}\b.* state of update 2"):
+        train(tmp_path, Overflown(), optim_params(steps=6, ema=0.5))
+    assert State(tmp_path).restore(Overflown)[1] == 2
 
 
 def test_a_network_that_learns_gets_better(tmp_path):

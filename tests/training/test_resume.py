@@ -1,5 +1,6 @@
 """A killed training goes on as if nothing had happened, and nothing else can disturb it."""
 
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -31,8 +32,8 @@ def progress(**options):
     return tqdm(**(options | {"disable": True}))
 
 
-def train(root, training, kill_before=None, starts=None):
-    """Train to the end, or up to a kill; gives the step and the curve."""
+def train(root, training, kill_before=None, starts=None, **changes):
+    """Train to the end, or up to a kill; gives all that was learnt and the curve."""
 
     def batches(start):
         if starts is not None:
@@ -42,9 +43,13 @@ def train(root, training, kill_before=None, starts=None):
                 raise KilledError
             yield group(n, IMAGES[training])
 
+    build = partial(BUILD[training], **changes)
     with resume.state(root, training, ["the same"]) as state:
-        step = fit(state, BUILD[training], batches, optim_params(steps=STEPS), 0, lambda row, n: None, progress)
-        return step, state.rows
+        steps = []
+        p = optim_params(steps=STEPS, **changes)
+        result = fit(state, lambda: steps.append(build()) or steps[-1], batches, p, 0, lambda row, n: None, progress)
+        assert (result is steps[-1].result) == (not p.ema)
+        return learnt(steps[-1]) | tensors(result.state_dict(), "result"), state.rows
 
 
 def tensors(value, prefix=""):
@@ -90,19 +95,30 @@ def test_killed_and_resumed_equals_uninterrupted_bit_for_bit(tmp_path, uninterru
     starts = []
     with pytest.raises(KilledError):
         train(tmp_path, training, kill_before, starts)
-    step, rows = train(tmp_path, training, starts=starts)
+    found, rows = train(tmp_path, training, starts=starts)
     assert starts == [0, (kill_before - 1) // 2 * 2]
     whole, whole_rows = uninterrupted(training)
-    assert_equal(learnt(step), learnt(whole))
+    assert_equal(found, whole)
     assert rows == whole_rows
     assert [row["step"] for row in rows] == [2, 4, 6]
+
+
+@pytest.mark.parametrize("training", BUILD)
+def test_a_running_mean_too_goes_on_bit_for_bit(tmp_path, training):
+    (tmp_path / "killed").mkdir()
+    with pytest.raises(KilledError):
+        train(tmp_path / "killed", training, 4, ema=0.9, clip=0.5)
+    found, rows = train(tmp_path / "killed", training, ema=0.9, clip=0.5)
+    expected, expected_rows = train(tmp_path, training, ema=0.9, clip=0.5)
+    assert_equal(found, expected)
+    assert rows == expected_rows
 
 
 def test_a_kill_before_the_first_save_starts_anew(tmp_path, uninterrupted):
     with pytest.raises(KilledError):
         train(tmp_path, "pretrain", kill_before=2)
-    step, rows = train(tmp_path, "pretrain")
-    assert_equal(learnt(step), learnt(uninterrupted("pretrain")[0]))
+    found, rows = train(tmp_path, "pretrain")
+    assert_equal(found, uninterrupted("pretrain")[0])
     assert rows == uninterrupted("pretrain")[1]
 
 
@@ -123,8 +139,8 @@ def test_a_damaged_state_is_set_aside_with_a_warning_and_training_starts_anew(tm
     assert starts == [0]
     assert file.with_suffix(".damaged").exists()
     assert not file.exists()
-    step, rows = train(tmp_path, "finetune")
-    assert_equal(learnt(step), learnt(uninterrupted("finetune")[0]))
+    found, rows = train(tmp_path, "finetune")
+    assert_equal(found, uninterrupted("finetune")[0])
     assert rows == uninterrupted("finetune")[1]
 
 
