@@ -158,3 +158,17 @@ def test_digest_is_sha256(tmp_path):
 def test_workers_are_a_property_of_the_machine(monkeypatch):
     monkeypatch.setenv("DBGAN_WORKERS", "3")
     assert runtime.loader_workers() == 3
+
+
+def test_the_number_of_workers_is_the_machines_or_the_one_given(monkeypatch):
+    assert runtime.workers() >= 1
+    for given in ("0", "3"):
+        monkeypatch.setenv("DBGAN_WORKERS", given)
+        assert runtime.workers() == int(given)
+
+
+@pytest.mark.parametrize("given", ["-1", "two", "1.5", ""])
+def test_a_number_of_workers_that_is_none_is_named(monkeypatch, given):
+    monkeypatch.setenv("DBGAN_WORKERS", given)
+    with pytest.raises(ValueError, match="DBGAN_WORKERS="):
+        runtime.workers()
