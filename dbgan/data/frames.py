@@ -22,11 +22,13 @@ if TYPE_CHECKING:
 SUFFIXES = {".png", ".jpg", ".jpeg", ".jpe", ".jp2", ".webp", ".tif", ".tiff", ".bmp", ".ppm", ".pgm", ".gif"}
 
 
-def to_float(image: np.ndarray) -> Tensor:
-    """(..., H, W, 3) uint8 RGB -> (..., 3, H, W) float32 in [0, 1]. With `to_uint8` the owner of the range."""
+def to_float(image: np.ndarray | Tensor) -> Tensor:
+    """(..., H, W, 3) uint8 RGB -> (..., 3, H, W) float32 in [0, 1], channels last in memory, on the device that a
+    tensor is on. With `to_uint8` the owner of the range."""
     import torch
 
-    return torch.tensor(image).movedim(-1, -3).float() / 255
+    levels = image if isinstance(image, torch.Tensor) else torch.tensor(image)
+    return levels.movedim(-1, -3).float() / 255
 
 
 def to_uint8(image: Tensor) -> np.ndarray:
