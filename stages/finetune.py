@@ -50,7 +50,7 @@ def main(
         return FinetuneStep(generator, critic, VGGFeatures(vgg), p, seed, device)
 
     def batches(start: int):
-        return stream(data, start, p.steps, p.accumulate, runtime.loader_workers())
+        return stream(data, start, p.steps, p.accumulate, runtime.workers(), device)
 
     determines = [{key: values[key] for key in USED}, *data.digests(), runtime.digest(pretrained)]
     with (

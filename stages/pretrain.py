@@ -43,7 +43,7 @@ def main(
         return PretrainStep(recompute_blocks(generator) if p.checkpointing else generator, p, device)
 
     def batches(start: int):
-        return stream(data, start, p.steps, p.accumulate, runtime.loader_workers())
+        return stream(data, start, p.steps, p.accumulate, runtime.workers(), device)
 
     used = [*USED, chosen]
     determines = [{key: values[key] for key in used}, *data.digests()]

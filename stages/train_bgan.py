@@ -57,7 +57,7 @@ def main(
         return CycleStep(blur, deblur, critic, sharp_critic, VGGFeatures(vgg), p, seed, device)
 
     def batches(start: int):
-        return stream(data, start, p.steps, p.accumulate, runtime.loader_workers())
+        return stream(data, start, p.steps, p.accumulate, runtime.workers(), device)
 
     used = [*USED, f"{chosen}_network"]
     determines = [{key: values[key] for key in used}, data.crops.digest]

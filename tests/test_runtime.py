@@ -155,11 +155,6 @@ def test_digest_is_sha256(tmp_path):
     assert runtime.digest(tmp_path / "a") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
 
 
-def test_workers_are_a_property_of_the_machine(monkeypatch):
-    monkeypatch.setenv("DBGAN_WORKERS", "3")
-    assert runtime.loader_workers() == 3
-
-
 def too_much() -> None:
     import torch
 
@@ -190,3 +185,17 @@ def test_other_faults_pass_as_they_are(fault):
     with pytest.raises(type(fault)) as error, runtime.memory("scales.sample.pretrain"):
         raise fault
     assert error.value is fault
+
+
+def test_the_number_of_workers_is_the_machines_or_the_one_given(monkeypatch):
+    assert 1 <= runtime.workers() <= 8
+    for given in ("0", "3"):
+        monkeypatch.setenv("DBGAN_WORKERS", given)
+        assert runtime.workers() == int(given)
+
+
+@pytest.mark.parametrize("given", ["-1", "two", "1.5", ""])
+def test_a_number_of_workers_that_is_none_is_named(monkeypatch, given):
+    monkeypatch.setenv("DBGAN_WORKERS", given)
+    with pytest.raises(ValueError, match="DBGAN_WORKERS="):
+        runtime.workers()

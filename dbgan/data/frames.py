@@ -1,5 +1,7 @@
 """Finds, reads and writes photographs, and converts between uint8 images and float tensors (the value range)."""
 
+from __future__ import annotations
+
 import hashlib
 import io
 import json
@@ -7,23 +9,32 @@ import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from PIL import Image, ImageOps, UnidentifiedImageError
-from torch import Tensor
+
+# torch is imported where tensors are made: processes that only read photographs then need a fraction of the memory.
+if TYPE_CHECKING:
+    from torch import Tensor
 
 # Everything Pillow reads that people keep photographs in; other files in a folder are not photographs.
 SUFFIXES = {".png", ".jpg", ".jpeg", ".jpe", ".jp2", ".webp", ".tif", ".tiff", ".bmp", ".ppm", ".pgm", ".gif"}
 
 
-def to_float(image: np.ndarray) -> Tensor:
-    """(..., H, W, 3) uint8 RGB -> (..., 3, H, W) float32 in [0, 1]. With `to_uint8` the owner of the range."""
-    return torch.tensor(image).movedim(-1, -3).float() / 255
+def to_float(image: np.ndarray | Tensor) -> Tensor:
+    """(..., H, W, 3) uint8 RGB -> (..., 3, H, W) float32 in [0, 1], channels last in memory, on the device that a
+    tensor is on. With `to_uint8` the owner of the range."""
+    import torch
+
+    levels = image if isinstance(image, torch.Tensor) else torch.tensor(image)
+    return levels.movedim(-1, -3).float() / 255
 
 
 def to_uint8(image: Tensor) -> np.ndarray:
     """(..., 3, H, W) float -> (..., H, W, 3) uint8 RGB: clamped to [0, 1], rounded to the nearest level."""
+    import torch
+
     levels = (image.detach().float().clamp(0, 1) * 255).round().to(torch.uint8)
     return levels.movedim(-3, -1).contiguous().cpu().numpy()
 
@@ -113,6 +124,7 @@ class Frame:
     height: int
     width: int
     sha256: str
+    mean: list[float]  # of R, G and B over the photograph, 8-bit levels
 
 
 @dataclass(frozen=True)
@@ -131,7 +143,8 @@ def describe(root: Path, path: Path) -> tuple[Frame, str]:
     """Read `root / path` in full, so that a broken file shows now; the Frame and the note of `read`."""
     image, note, digest = read(root / path)
     name = path.with_suffix("").as_posix()
-    return Frame(name, path.as_posix(), image.shape[0], image.shape[1], digest), note
+    mean = [round(float(level), 3) for level in image.mean((0, 1))]
+    return Frame(name, path.as_posix(), image.shape[0], image.shape[1], digest, mean), note
 
 
 def save_listing(path: Path, listing: Listing) -> None:

@@ -1,5 +1,9 @@
 """Reading every kind of photograph, refusing what is none, and the value range."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -173,6 +177,12 @@ def test_a_tensor_never_shares_memory_with_its_image():
     assert np.array_equal(frames.to_uint8(tensor), RGB)
 
 
+def test_reading_photographs_needs_no_torch():
+    """It would take most of the memory of each process that only decodes."""
+    code = "import sys, dbgan.data.frames; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[2], check=False).returncode == 0
+
+
 def test_find_is_sorted_recursive_and_leaves_out_other_files(tmp_path):
     for name in ("b.JPG", "a.png", "z/c.tif", "z/a/d.webp", "notes.txt", ".hidden", "z/.png"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
@@ -196,6 +206,7 @@ def listed(tmp_path) -> frames.Listing:
     frame, note = frames.describe(tmp_path, (tmp_path / "sub" / "a.png").relative_to(tmp_path))
     assert note == ""
     assert (frame.name, frame.path, frame.height, frame.width) == ("sub/a", "sub/a.png", 9, 7)
+    assert frame.mean == pytest.approx([RGB[..., channel].mean() for channel in range(3)], abs=5e-4)
     listing = frames.Listing("", [frame], [frame], [], [], [])
     frames.save_listing(tmp_path / "frames.json", listing)
     return listing
