@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 
 from dbgan.data import frames, photographs, shake
+from dbgan.data.archives import Archives
 from dbgan.data.frames import Frame, Listing
 
 
@@ -21,6 +22,7 @@ class DataParams:
     train_shakes: int  # sample: blurred versions of each training photograph
     test_shakes: int  # sample: blurred versions of each test photograph
     real_shakes: int  # sample: blurred versions of each real-blur photograph
+    archives: Archives  # where the public ones come from
 
     def __post_init__(self) -> None:
         if self.source == "folder" and not self.root:

@@ -114,7 +114,7 @@ def test_what_is_converted_is_noted_once_with_its_count_and_first_file(root, pho
 
 def test_folder_needs_a_root():
     with pytest.raises(ValueError, match=r"data\.root"):
-        sources.DataParams("folder", None, 1, 1, 1)
+        sources.DataParams("folder", None, 1, 1, 1, None)
 
 
 def test_no_bundled_photograph_is_in_two_sets():
@@ -128,7 +128,7 @@ def test_the_sample_is_written_with_the_blurs_asked_for(tmp_path, monkeypatch, p
     monkeypatch.setattr(photographs, "load", lambda name: photo(len(name)))
     camera = ShakeParams((1.0, 3.0), 0.1, (0.0, 0.0), 2.2, 0.005, None)
     real = ShakeParams((4.0, 6.0), 0.1, (1.0, 1.0), 3.0, 0.005, 80)
-    p = sources.DataParams("sample", None, train_shakes=2, test_shakes=1, real_shakes=3)
+    p = sources.DataParams("sample", None, train_shakes=2, test_shakes=1, real_shakes=3, archives=None)
     first, second = (sources.sample(tmp_path / run, p, camera, real, 5, quiet) for run in "ab")
     assert first == second
     assert first.root == ""
