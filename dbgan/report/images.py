@@ -2,6 +2,7 @@
 
 import base64
 import io
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,19 +12,20 @@ from PIL import Image
 
 GAP = 8  # white pixels between two photographs of a panel, as dbgan/metrics/pictures.py leaves
 QUALITY = 90  # WebP's; fine detail that blur and restoration differ in stays visible
-SIDES = (1280, 1024, 800, 640, 512, 384, 256, 128)  # longest sides that are tried, pixels
+LONGEST, SHORTEST = 1280, 128  # longer side of a picture in the page, pixels
 
 
 def photographs(panel: Path, count: int) -> list[Image.Image]:
-    """The `count` equally wide photographs of a panel, none longer than the first of SIDES. Raises ValueError naming
+    """The `count` equally wide photographs of a panel, none longer than LONGEST. Raises ValueError naming
     a panel that is no picture of that many."""
     with _no_limit(), _opened(panel) as image:
         width, rest = divmod(image.width - GAP * (count - 1), count)
-        if rest or width < 1:
-            raise ValueError(f"{panel}: {image.width} pixels are not the width of {count} photographs side by side")
         lefts = [i * (width + GAP) for i in range(count)]
+        gaps = [np.asarray(image)[:, left - GAP : left] for left in lefts[1:]]
+        if rest or width < 1 or any(gap.min() < 255 for gap in gaps):
+            raise ValueError(f"{panel}: not {count} photographs of one width side by side with white gaps")
         cut = [image.crop((left, 0, left + width, image.height)) for left in lefts]
-        return [_fitted(photo.convert("RGB"), SIDES[0]) for photo in cut]
+        return [_fitted(photo.convert("RGB"), LONGEST) for photo in cut]
 
 
 @contextmanager
@@ -46,14 +48,15 @@ def _opened(panel: Path) -> Image.Image:
 
 
 def data_uris(pictures: list[Image.Image], budget: int) -> list[str]:
-    """The pictures as WebP in data URIs, at the largest of SIDES with which all take at most `budget` bytes together
-    (at the smallest, whatever they take)."""
-    uris: list[str] = []
-    for side in SIDES:
+    """The pictures as WebP in data URIs, made smaller until all take at most `budget` bytes together, or none is longer
+    than SHORTEST."""
+    side = max((max(picture.size) for picture in pictures), default=SHORTEST)
+    while True:
         uris = [_data_uri(_fitted(picture, side)) for picture in pictures]
-        if sum(map(len, uris)) <= budget:
-            break
-    return uris
+        taken = sum(map(len, uris))
+        if taken <= budget or side <= SHORTEST:
+            return uris
+        side = max(SHORTEST, int(0.95 * side * math.sqrt(budget / taken)))  # bytes grow with the area, or slower
 
 
 def evenly(numbers: list[int], limit: int) -> list[int]:

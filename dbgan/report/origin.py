@@ -88,10 +88,10 @@ def table(shown: list[dict[str, Any]]) -> tuple[list[str], list[list[Any]]] | No
     """`dvc exp show --json` as columns and rows (see `experiments`)."""
     states = []
     for baseline in shown:
-        states.append((baseline.get("name") or baseline["rev"][:7], baseline.get("data")))
+        states.append((_named(baseline), baseline.get("data")))
         for experiment in baseline.get("experiments") or []:
             last = (experiment.get("revs") or [{}])[0]
-            states.append((experiment.get("name") or last.get("rev", "?")[:7], last.get("data")))
+            states.append((experiment.get("name") or _named(last), last.get("data")))
     if len(states) <= len(shown):
         return None
     params = [flat(((data or {}).get("params") or {}).get("params.yaml", {}).get("data") or {}) for _, data in states]
@@ -105,6 +105,12 @@ def table(shown: list[dict[str, Any]]) -> tuple[list[str], list[list[Any]]] | No
         for (name, _), p, m in zip(states, params, metrics, strict=True)
     ]
     return ["experiment", *keys, *figures], rows
+
+
+def _named(state: dict[str, Any]) -> str:
+    """A branch or experiment by its name, another commit by the start of its id."""
+    revision = state.get("rev", "?")
+    return state.get("name") or (revision if revision == "workspace" else revision[:7])
 
 
 def _output(root: Path, *command: str) -> str:

@@ -60,7 +60,9 @@ def _table(path: Path) -> list[dict[str, Any]]:
         raise ValueError(f"{path}: not a table of figures: {error}") from None
 
 
-def _number(text: str) -> float | None:
+def _number(text: str | None) -> float | None:
+    if text is None:
+        raise ValueError("a row is too short")
     return float(text) if text else None
 
 
