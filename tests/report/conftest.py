@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from small_run import EVIL, ROOT, SCORES
 
 from dbgan import params as settings

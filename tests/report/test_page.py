@@ -7,8 +7,8 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from small_run import EVIL, ROOT
 from PIL import Image
+from small_run import EVIL, ROOT
 
 from dbgan import runtime
 from dbgan.report.page import BUDGET
