@@ -2,7 +2,7 @@
 PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: repro test bench check format
+.PHONY: repro test bench ui check format
 
 repro: .venv/installed
 	dvc repro
@@ -12,6 +12,10 @@ test: check  # on all cores, one thread each; the longest file first
 
 bench: .venv/installed
 	python -m benchmarks.networks
+
+ui: .venv/installed  # one web worker and no job workers: half a gigabyte instead of two and a half
+	MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false MLFLOW_DISABLE_TELEMETRY=true \
+		mlflow ui --backend-store-uri sqlite:///mlflow.db --workers 1
 
 check: .venv/installed
 	ruff format --check .

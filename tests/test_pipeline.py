@@ -85,6 +85,19 @@ def test_metrics_and_curves_are_shown(project):
     assert "fine-tuning" in run(project, "dvc", "plots", "show", "--json").lower()
 
 
+def test_what_is_pushed_comes_back_in_a_fresh_clone_and_nothing_runs_there(project):
+    remote, fresh = project.parent / "remote", project.parent / "fresh"
+    run(project, "dvc", "remote", "add", "--local", "--default", "store", str(remote))
+    run(project, "dvc", "push")
+    run(project, "git", "clone", "-q", ".", str(fresh))
+    run(fresh, "dvc", "remote", "add", "--local", "--default", "store", str(remote))
+    run(fresh, "dvc", "pull")
+    for name in ("models/dbgan.safetensors", "data/crops.h5", "results/panels/test_0000.png"):
+        assert (fresh / name).read_bytes() == (project / name).read_bytes()
+    assert ran(run(fresh, "dvc", "repro")) == []
+    assert run(fresh, "git", "status", "--porcelain") == ""
+
+
 def test_one_pipeline_run_holds_the_stages_and_results(project):
     """Before the experiments below, which add theirs."""
     [parent] = runs(project, "pipeline")
