@@ -20,16 +20,17 @@ def main(
     values = settings.load(params)
     p = settings.section(values, "crop", crops.CropParams)
     listing = frames.load_listing(raw)
-    root = runtime.root() / Path(listing.root).expanduser() if listing.root else raw
+    root, real_root = frames.roots(listing, raw, runtime.root())
+    folders = {"paired": root, "real": real_root}
     groups = {
         "paired": {"blurred": listing.train_blurred, "sharp": listing.train_sharp},
         "real": {"blurred": listing.real_blur},
     }
-    listed = [frame for sides in groups.values() for side in sides.values() for frame in side]
-    for frame in [*listed, *listing.test_blurred]:
+    listed = [(folders[g], frame) for g, sides in groups.items() for side in sides.values() for frame in side]
+    for folder, frame in [*listed, *((root, frame) for frame in listing.test_blurred)]:
         if min(frame.height, frame.width) < p.size:
             raise ValueError(
-                f"{root / frame.path}: {frame.width}x{frame.height} pixels are less than a crop; "
+                f"{folder / frame.path}: {frame.width}x{frame.height} pixels are less than a crop; "
                 f"remove it or lower crop.size, now {p.size}"
             )
     counts = {}
@@ -40,7 +41,7 @@ def main(
                 for i in runtime.progress(range(len(blurred)), desc=group, unit="frame"):
                     corners = crops.grid(blurred[i].height, blurred[i].width, p)
                     for side, listed in sides.items():
-                        image = frames.load_frame(root, listed[i])
+                        image = frames.load_frame(folders[group], listed[i])
                         file.append(f"{group}/{side}", np.stack(list(crops.cut(image, corners, p.size))))
                     file.append(f"{group}/frame", np.full(len(corners), i, np.int32))
                     file.append(f"{group}/y", np.array([y for y, _ in corners], np.int32))

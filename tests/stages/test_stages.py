@@ -60,7 +60,11 @@ def test_no_more_crops_of_a_kind_are_compared_than_the_parameters_say(copied, wr
 
 def test_crops_and_blurs_are_as_many_as_the_parameters_say(chain):
     metrics = {path.stem: json.loads(path.read_text()) for path in (chain / "metrics").glob("*.json")}
-    assert metrics["download"] == {"train_pairs": 4, "test_pairs": 2, "real_blur": 2}
+    assert {key: metrics["data"][key] for key in ("train_pairs", "test_pairs", "real_blur")} == {
+        "train_pairs": 4,
+        "test_pairs": 2,
+        "real_blur": 2,
+    }
     assert metrics["build_h5"] == {"paired_crops": 8, "real_crops": 4}
     assert metrics["synthesize"] == {"synthetic_crops": 16}
     for training in ("train_bgan", "pretrain", "finetune"):
