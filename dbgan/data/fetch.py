@@ -10,6 +10,7 @@ from filelock import FileLock, Timeout
 
 from dbgan.data.transfer import Progress, Say, forget, transfer
 
+CACHE = ".downloads"  # folder of the repository, outside what DVC keeps
 DIGITS = set("0123456789abcdef")
 
 
@@ -59,6 +60,19 @@ def file(
             )
         record(d, cache, found, say)
         return out, found
+
+
+def weights(choice: str, imagenet: Download, cache: Path, progress: Progress, say: Say) -> tuple[str, str]:
+    """What `perceptual.weights` asks for, as random or a file, and its digest: equal ones train equally, whatever the
+    file's place. "imagenet" is fetched. Raises ValueError or OSError as `file`, or for a file that is not there."""
+    if choice == "random":
+        return choice, choice
+    if choice == "imagenet":
+        path, found = file(imagenet, "imagenet_vgg19", cache, progress, say)
+        return str(path), found
+    if not Path(choice).is_file():
+        raise ValueError(f"params.yaml, perceptual.weights: there is no file {choice}")
+    return choice, digest(Path(choice), progress)
 
 
 def own(d: Download, key: str, cache: Path, progress: Progress, say: Say) -> tuple[Path, str]:
