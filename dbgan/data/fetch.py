@@ -49,6 +49,8 @@ def file(
     if d.path:
         return own(d, key, cache, progress, say)
     out = cache / d.file
+    if not (d.url or d.drive or out.is_file()):
+        raise ValueError(f"params.yaml, {key}: give your own copy as path, or a url, or a drive id")
     with alone(out, say):
         if not out.is_file():
             return out, fetched(d, key, out, progress, say, check, copies)
@@ -92,14 +94,12 @@ def fetched(
     """Bring the file to `out` from the first source that gives a right one; its SHA-256."""
     part = out.with_name(out.name + ".part")
     sources = [(url, drive) for url, drive in ((d.url, None), (None, d.drive)) if url or drive]
-    if not sources:
-        raise ValueError(f"params.yaml, {key}: give your own copy as path, or a url, or a drive id")
     expected, faults = known(d, out.parent), []
     for url, drive in sources:
         try:
             transfer(url, drive, part, copies, progress, say)
             found = digest(part, progress)
-            right(part, found, expected, check)
+            right(part, url or drive, found, expected, check)
         except OSError as fault:
             full = fault.errno is not None and fault.filename is None  # a full disk does not say which file
             faults.append(f"{part}: {fault.strerror}" if full else str(fault))
@@ -114,16 +114,16 @@ def fetched(
     raise OSError(f"params.yaml, {key}: {'; '.join(faults)} (your own copy can be named as {key}.path)")
 
 
-def right(part: Path, found: str, expected: str | None, check: Callable[[Path], None]) -> None:
+def right(part: Path, source: str, found: str, expected: str | None, check: Callable[[Path], None]) -> None:
     """Raises ValueError for a file that is not the one expected, and removes it, as no rest could make it whole."""
     try:
         if expected is None:
             check(part)
         elif not found.startswith(expected):
             raise ValueError(f"what came has the SHA-256 {found}, the file has {expected}")
-    except ValueError:
+    except ValueError as fault:
         forget(part)
-        raise
+        raise ValueError(f"{source}: {fault}") from None
 
 
 def known(d: Download, cache: Path) -> str | None:
