@@ -102,6 +102,15 @@ def a_tar(kind: str, rng: np.random.Generator) -> bytes:
     return gzip.compress(data, 1) if zipped else bytes(data)
 
 
+def long_header(size: int) -> bytes:
+    """A tar.gz whose first header has so many bytes of text."""
+    block = bytearray(tarfile.TarInfo("x").tobuf()[:512])
+    block[156:157] = b"x"
+    block[124:136] = b"%011o\0" % size
+    rewrite_checksum(block)
+    return gzip.compress(block + bytes(size), 1)
+
+
 def rewrite_checksum(header: bytearray) -> None:
     """Make the first 512 bytes a valid tar header again."""
     header[148:156] = b" " * 8

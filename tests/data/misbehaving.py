@@ -1,7 +1,9 @@
 """A loopback server that answers each request by the next fault of a list, and well when the list is at its end."""
 
+import io
 import re
 import time
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler
@@ -15,8 +17,16 @@ STATUS = {"forbidden": 403, "missing": 404, "many": 429, "broken": 500, "away": 
 FINAL = ["forbidden", "missing", "loop", "page", "packed", "unsized"]  # faults that no other try can mend
 PASSING = [
     *("many", "broken", "away", "cut", "cut", "cut", "shut", "garbage", "stall", "too long", "chunked cut"),
-    *("other part", "other version", "no range", "reset"),
+    *("other part", "short part", "other version", "no range", "reset"),
 ]
+
+
+def a_zip(size: int = 30_000) -> bytes:
+    """An archive whose bytes nearly all belong to its one file."""
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w") as archive:
+        archive.writestr("photo.png", np.random.default_rng(1).bytes(size))
+    return made.getvalue()
 
 
 class Server(ThreadingTCPServer):
@@ -86,12 +96,13 @@ class Answer(BaseHTTPRequestHandler):
         start = int(asked[1]) if asked and self.headers.get("If-Range") == etag and fault != "no range" else 0
         if start and start >= len(body):
             return self.answer(416, b"", {})
-        if start and fault == "other part":
-            start -= 1
-        sent = body[start:] if fault != "other version" else body[:-1] + b"?"
+        back = int(start > 0 and fault == "other part")  # bytes that it begins and ends too early
+        sent = body[start - back : len(body) - back] if fault != "other version" else body[:-1] + b"?"
+        if start and fault == "short part":
+            sent = sent[:-1]
         headers = {"Content-Length": str(len(sent))} | ({} if fault == "no range" else {"ETag": etag})
         if start:
-            headers["Content-Range"] = f"bytes {start}-{len(body) - 1}/{len(body)}"
+            headers["Content-Range"] = f"bytes {start - back}-{len(body) - 1 - back}/{len(body)}"
         if fault == "other version":
             sent = sent[: len(sent) // 2]
         elif fault in ("cut", "stall", "reset"):

@@ -121,7 +121,6 @@ def test_the_line_says_what_is_wrong(tmp_path, small, kind, make, said):
 @pytest.mark.parametrize("make", ["zip", "gz", "header"])
 def test_bombs_and_endless_headers_take_little_memory(tmp_path, make):
     path = tmp_path / "archive"
-    rng = np.random.default_rng(4)
     if make == "zip":
         zipped(path, {"zeros.png": bytes(64 << 20)})
     elif make == "gz":
@@ -130,7 +129,7 @@ def test_bombs_and_endless_headers_take_little_memory(tmp_path, make):
             info.size = 64 << 20
             archive.addfile(info, io.BytesIO(bytes(info.size)))
     else:
-        path.write_bytes(hostile.a_tar("header", rng))
+        path.write_bytes(hostile.long_header(64 << 20))
     tracemalloc.start()
     try:
         with pytest.raises(ValueError, match="archive: ") if make == "header" else memoryview(b""):
@@ -138,6 +137,19 @@ def test_bombs_and_endless_headers_take_little_memory(tmp_path, make):
         assert tracemalloc.get_traced_memory()[1] < 24 << 20
     finally:
         tracemalloc.stop()
+
+
+@pytest.mark.parametrize("at", [0, 1, 2])
+def test_a_tar_that_ends_too_early_is_damaged(tmp_path, at):
+    """Its reader would take what it cannot read for the end."""
+    data = bytearray(tarred(tmp_path / "whole.tar", "w").read_bytes())
+    end = at * 3 * 512  # a header and two blocks for each photograph
+    (tmp_path / "cut.tar").write_bytes(data[:end])
+    data[end : end + 512] = b"x" * 512
+    (tmp_path / "changed.tar").write_bytes(data)
+    for name in ("cut.tar", "changed.tar"):
+        with pytest.raises(ValueError, match=f"{name}: "):
+            archives.check(tmp_path / name)
 
 
 def test_a_folder_of_ones_own_is_taken_as_it_is(tmp_path):

@@ -1,30 +1,20 @@
 """Downloads: against a server that misbehaves, each ends in the right file or in one line, never in a wrong file."""
 
 import hashlib
-import io
 import multiprocessing
 import shutil
 import time
-import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
-from misbehaving import FINAL, PASSING, server
+from misbehaving import FINAL, PASSING, a_zip, server
 from tqdm import tqdm
 
 from dbgan.data import answers, archives, fetch, transfer
 from dbgan.data.fetch import Download
 
 KEY = "data.archives.rwbi"
-
-
-def a_zip(size: int = 30_000) -> bytes:
-    """An archive whose bytes nearly all belong to its one file."""
-    made = io.BytesIO()
-    with zipfile.ZipFile(made, "w") as archive:
-        archive.writestr("photo.png", np.random.default_rng(1).bytes(size))
-    return made.getvalue()
 
 
 BODY = a_zip()
@@ -94,7 +84,7 @@ def test_a_cut_download_goes_on_where_it_was(cache):
     assert 0 < starts[0] < starts[1]
 
 
-@pytest.mark.parametrize("fault", ["no range", "other version", "other part"])
+@pytest.mark.parametrize("fault", ["no range", "other version", "other part", "short part"])
 def test_what_came_before_is_never_mixed_with_another_file(cache, fault):
     with server(BODY, ["cut", fault], seed=3) as running:
         assert fetched(running.url, cache) == BODY
@@ -212,6 +202,14 @@ def test_behind_the_warning_of_google_drive_lies_the_file_and_another_source_is_
         assert fetched(first.url, cache, drive="x", sha256=SHA256) == BODY
         assert len(first.asked) == 1
         assert len(drive.asked) == 2
+
+
+def test_the_beginning_of_one_source_is_not_continued_from_another(cache, monkeypatch):
+    other = a_zip(20_000)
+    with server(BODY, ["cut", "missing"]) as first, server(b"", []) as drive, server(other, []) as file:
+        drive.body = FORM.format(url=file.url).encode()
+        monkeypatch.setattr(answers, "DRIVE", f"{drive.url}?id=")
+        assert fetched(first.url, cache, drive="x") == other
 
 
 def _download(url: str, cache: Path) -> None:
