@@ -4,7 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-import hostile
+import hostile_photographs as hostile
 import numpy as np
 import pytest
 from PIL import Image
