@@ -98,21 +98,16 @@ def device(threads: int):
 def workers() -> int:
     """Threads that read photographs and batches ahead: a property of the machine, so not in params.yaml.
 
-    DBGAN_WORKERS sets their number, 0 is none; without it, one for each core that this process may use.
+    DBGAN_WORKERS sets their number, 0 is none; without it, one for each core that this process may use, at most 8:
+    what they have read waits in memory.
     """
     given = os.environ.get("DBGAN_WORKERS")
     if given is None:
-        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        return min(cores, 8)
     if not given.isascii() or not given.isdigit():
         raise ValueError(f"DBGAN_WORKERS={given}: must be a whole number, 0 or more")
     return int(given)
-
-
-def loader_workers() -> int:
-    """Processes that read batches ahead: a property of the machine, so not in params.yaml."""
-    import torch
-
-    return int(os.environ.get("DBGAN_WORKERS", "4" if torch.cuda.is_available() else "0"))
 
 
 def progress(items=None, **options):

@@ -65,7 +65,7 @@ def main(
         return FinetuneStep(generator, critic, VGGFeatures(features), p, seed, device)
 
     def batches(start: int):
-        return stream(data, start, p.steps, p.accumulate, runtime.loader_workers())
+        return stream(data, start, p.steps, p.accumulate, runtime.workers(), device)
 
     same = [key for key in USED if key not in ("perceptual", "imagenet_vgg19")]  # wherever the weights come from
     determines = [

@@ -41,7 +41,7 @@ def main(
         return PretrainStep(new_generator(network, seed, std, **config), p, device)
 
     def batches(start: int):
-        return stream(data, start, p.steps, p.accumulate, runtime.loader_workers())
+        return stream(data, start, p.steps, p.accumulate, runtime.workers(), device)
 
     used = [*USED, chosen]
     determines = [{key: values[key] for key in used}, *data.digests()]

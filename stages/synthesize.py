@@ -52,8 +52,8 @@ def main(
                 for k in range(p.noise_maps):
                     generator = torch.Generator().manual_seed(seed + start * p.noise_maps + k)
                     blurred = network(sharp, network.draw_noise(sharp, generator))
-                    file.append("synthetic/blurred", frames.to_uint8(blurred))
-                    file.append("synthetic/source", source)
+                    file.append("synthetic/blurred", frames.to_uint8(blurred), total * p.noise_maps)
+                    file.append("synthetic/source", source, total * p.noise_maps)
         counts = {"synthetic_crops": total * p.noise_maps}
         runtime.write_json(metrics, counts)
         log.metrics(counts)

@@ -68,7 +68,7 @@ def main(
         return CycleStep(blur, deblur, critic, sharp_critic, VGGFeatures(features), p, seed, device)
 
     def batches(start: int):
-        return stream(data, start, p.steps, p.accumulate, runtime.loader_workers())
+        return stream(data, start, p.steps, p.accumulate, runtime.workers(), device)
 
     used = [*USED, f"{chosen}_network"]
     same = [key for key in used if key not in ("perceptual", "imagenet_vgg19")]  # wherever the weights come from

@@ -1,17 +1,17 @@
-"""Training batches. The batch of step n is a function of (seed, n): any number of workers gives the same ones."""
+"""Training batches. Batch n is a function of (seed, n): any number of workers and of ranks gives the same ones."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
 
-from dbgan.data.augment import patch_and_flip
+from dbgan.data import augment, parallel
 from dbgan.data.frames import to_float
 from dbgan.data.h5 import Reader
+
+ALL = slice(None)
 
 
 @dataclass(frozen=True)
@@ -25,18 +25,21 @@ class MixParams:
             raise ValueError("mix.realistic must be from 0 to 1")
 
 
-class DeblurBatches(Dataset):
-    """Item n: (blurred, sharp), each (batch, 3, patch, patch) in [0, 1].
+class DeblurBatches:
+    """Item n: (blurred, sharp), each (batch, patch, patch, 3) uint8, of which `share` is read.
 
-    Each pair is, with the chance `mix.realistic`, a blur made by BGAN, else one of the paired set. Raises
-    ValueError when the patch is larger than the crops.
+    Each pair is, with the chance `mix.realistic`, a blur made by BGAN, else one of the paired set. All of a batch is
+    drawn whatever the share, so shares that make up a batch are that batch. Raises ValueError when the patch is
+    larger than the crops.
     """
 
-    def __init__(self, crops: Reader, synthetic: Reader, mix: MixParams, batch: int, patch: int, seed: int) -> None:
-        _check(crops, patch)
+    def __init__(
+        self, crops: Reader, synthetic: Reader, mix: MixParams, batch: int, patch: int, seed: int, share: slice = ALL
+    ) -> None:
+        self.size = _size(crops, patch)
         synthetic.length("synthetic/blurred"), synthetic.length("synthetic/source")
         self.crops, self.synthetic, self.mix = crops, synthetic, mix
-        self.batch, self.patch, self.seed = batch, patch, seed
+        self.batch, self.patch, self.seed, self.share = batch, patch, seed, share
 
     def digests(self) -> list[str]:
         """Identity of the data."""
@@ -44,54 +47,81 @@ class DeblurBatches(Dataset):
 
     def __getitem__(self, n: int) -> tuple[Tensor, Tensor]:
         rng = np.random.default_rng([self.seed, n])
-        pairs = [patch_and_flip(self._pair(rng), self.patch, rng) for _ in range(self.batch)]
-        blurred, sharp = (to_float(np.stack(images)) for images in zip(*pairs, strict=True))
-        return blurred, sharp
+        made = rng.random(self.batch) < self.mix.realistic
+        counts = [self.synthetic.length("synthetic/blurred"), self.crops.length("paired/sharp")]
+        which = np.where(made, *rng.integers(counts, size=(self.batch, 2)).T)
+        places = augment.places(rng, self.batch, self.size, self.patch)[self.share]
+        drawn = zip(made[self.share].tolist(), which[self.share].tolist(), strict=True)
+        pairs = [self._made(i) if from_bgan else self._paired(i) for from_bgan, i in drawn]
+        blurred, sharp = (augment.patches(images, places, self.patch) for images in zip(*pairs, strict=True))
+        return torch.from_numpy(blurred), torch.from_numpy(sharp)
 
-    def _pair(self, rng: np.random.Generator) -> list[np.ndarray]:
-        if rng.random() < self.mix.realistic:
-            i = rng.integers(self.synthetic.length("synthetic/blurred"))
-            source = self.synthetic.rows("synthetic/source", i)
-            return [self.synthetic.rows("synthetic/blurred", i), self.crops.rows("paired/sharp", source)]
-        i = rng.integers(self.crops.length("paired/sharp"))
-        return [self.crops.rows("paired/blurred", i), self.crops.rows("paired/sharp", i)]
+    def _made(self, i: int) -> tuple[np.ndarray, np.ndarray]:
+        source = int(self.synthetic.rows("synthetic/source", i))
+        return self.synthetic.rows("synthetic/blurred", i), self.crops.rows("paired/sharp", source)
+
+    def _paired(self, i: int) -> tuple[np.ndarray, np.ndarray]:
+        return self.crops.rows("paired/blurred", i), self.crops.rows("paired/sharp", i)
 
 
-class BlurBatches(Dataset):
-    """Item n: (sharp, blurred, real), each (batch, 3, patch, patch) in [0, 1].
+class BlurBatches:
+    """Item n: (sharp, blurred, real), each (batch, patch, patch, 3) uint8, of which `share` is read.
 
     sharp and blurred are a pair; real is an unpaired real blurred photograph. Without a real-blur set the
     blurred halves of other pairs stand in for it.
     """
 
-    def __init__(self, crops: Reader, batch: int, patch: int, seed: int) -> None:
-        _check(crops, patch)
-        self.crops, self.batch, self.patch, self.seed = crops, batch, patch, seed
+    def __init__(self, crops: Reader, batch: int, patch: int, seed: int, share: slice = ALL) -> None:
+        self.size = _size(crops, patch)
+        self.crops, self.batch, self.patch, self.seed, self.share = crops, batch, patch, seed, share
         self.real = "real/blurred" if "real/blurred" in crops else "paired/blurred"
 
     def __getitem__(self, n: int) -> tuple[Tensor, Tensor, Tensor]:
         rng = np.random.default_rng([self.seed, n])
-        triples = [self._triple(rng) for _ in range(self.batch)]
-        sharp, blurred, real = (to_float(np.stack(images)) for images in zip(*triples, strict=True))
-        return sharp, blurred, real
+        paired, real = (rng.integers(self.crops.length(of), size=self.batch) for of in ("paired/sharp", self.real))
+        at, elsewhere = (augment.places(rng, self.batch, self.size, self.patch)[self.share] for _ in range(2))
 
-    def _triple(self, rng: np.random.Generator) -> list[np.ndarray]:
-        i = rng.integers(self.crops.length("paired/sharp"))
-        j = rng.integers(self.crops.length(self.real))
-        pair = [self.crops.rows(f"paired/{half}", i) for half in ("sharp", "blurred")]
-        return patch_and_flip(pair, self.patch, rng) + patch_and_flip([self.crops.rows(self.real, j)], self.patch, rng)
+        def read(name: str, which: np.ndarray, places: np.ndarray) -> Tensor:
+            images = (self.crops.rows(name, i) for i in which[self.share].tolist())
+            return torch.from_numpy(augment.patches(images, places, self.patch))
+
+        return read("paired/sharp", paired, at), read("paired/blurred", paired, at), read(self.real, real, elsewhere)
 
 
-def _check(crops: Reader, patch: int) -> None:
+def _size(crops: Reader, patch: int) -> int:
     size = crops.rows("paired/sharp", 0).shape[0]
     if patch > size:
         raise ValueError(f"{crops.path}: a patch of {patch} pixels does not fit into its crops of {size}")
+    return size
 
 
-def stream(data: Dataset, start: int, steps: int, accumulate: int, workers: int) -> Iterator[list[tuple]]:
-    """For each step after `start` up to `steps`, the `accumulate` batches whose gradients it adds up."""
-    order = range(start * accumulate, steps * accumulate)
-    loader = DataLoader(data, batch_size=None, sampler=order, num_workers=workers, pin_memory=torch.cuda.is_available())
-    batches = iter(loader)
-    while group := list(islice(batches, accumulate)):
-        yield group
+def stream(
+    data: DeblurBatches | BlurBatches,
+    start: int,
+    steps: int,
+    accumulate: int,
+    workers: int,
+    device: torch.device | str = "cpu",
+) -> Iterator[list[tuple[Tensor, ...]]]:
+    """For each step after `start` up to `steps`, the `accumulate` batches whose gradients it adds up: tensors
+    (batch, 3, patch, patch) in [0, 1] on `device`, channels last in memory.
+
+    A thread reads ahead where there are workers; more than one would only wait for each other. To a GPU each step's
+    batches are on their way, from pinned memory and as bytes, before the step before them is given out.
+    """
+    gpu = torch.device(device).type == "cuda"
+
+    def read(n: int) -> tuple[Tensor, ...]:
+        return tuple(images.pin_memory() if gpu else to_float(images.numpy()) for images in data[n])
+
+    def sent(images: Tensor) -> Tensor:
+        return to_float(images.to(device, non_blocking=True)) if gpu else images
+
+    ahead: list[tuple[Tensor, ...]] = []
+    for batch in parallel.ordered(read, range(start * accumulate, steps * accumulate), min(workers, 1)):
+        ahead.append(tuple(map(sent, batch)))
+        if len(ahead) == 2 * accumulate:
+            yield ahead[:accumulate]
+            del ahead[:accumulate]
+    if ahead:
+        yield ahead

@@ -48,11 +48,15 @@ class Unreadable(ValueError):
         self.reason = reason
 
 
-def to_float(image: np.ndarray) -> Tensor:
-    """(..., H, W, 3) uint8 RGB -> (..., 3, H, W) float32 in [0, 1]. With `to_uint8` the owner of the range."""
+def to_float(image: np.ndarray | Tensor) -> Tensor:
+    """(..., H, W, 3) uint8 RGB -> (..., 3, H, W) float32 in [0, 1], channels last in memory, on the device that a
+    tensor is on. With `to_uint8` the owner of the range."""
     import torch
 
-    return torch.tensor(image).movedim(-1, -3).float() / 255
+    if isinstance(image, torch.Tensor):
+        return image.movedim(-1, -3).float() / 255
+    # In NumPy: a thread that reads batches ahead must not start threads of torch beside those of the training.
+    return torch.from_numpy(np.divide(image, np.float32(255), dtype=np.float32)).movedim(-1, -3)
 
 
 def to_uint8(image: Tensor) -> np.ndarray:

@@ -1,16 +1,20 @@
-"""The HDF5 files of the pipeline: written as a stream, read a crop at a time.
+"""The HDF5 files of the pipeline: written as a stream, read through the memory map, nothing stored twice.
 
-crops.h5      paired/{sharp,blurred}   (N, S, S, 3) uint8 RGB, index by index the same place
-              real/blurred             (M, S, S, 3) uint8 RGB, photographs without a sharp partner
-              <group>/{frame,y,x}      the frame (an index into <group>/frames, their names) and corner of a crop
+crops.h5      <group>/<side>/000000..  (H, W, 3) uint8 RGB, a whole photograph each; groups and their sides:
+                paired/blurred, paired/sharp  index by index the same scene
+                real/blurred                  photographs without a sharp partner
+              <group>/crops            (N, 3) int32: photograph, y and x of each crop; attribute `size`, its side
+              <group>/frames           the photographs' paths
 synthetic.h5  synthetic/blurred        (K, S, S, 3) uint8 RGB, BGAN's blurs
               synthetic/source         (K,) the index of the sharp crop in crops.h5 that was blurred
+
+Crops overlap, so they are kept as windows into their photographs. Datasets lie in one piece in the file: a crop is
+then an array that only names its place, and what is copied out of it is all that is read.
 """
 
 import hashlib
 import io
-import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -35,24 +39,45 @@ class _Disk(io.FileIO):
 
 
 class Writer:
-    """Appends crops to a new HDF5 file; what is in memory never grows with the data."""
+    """Fills a new HDF5 file; what is in memory never grows with the pixels."""
 
     def __init__(self, file: h5py.File, disk: _Disk) -> None:
         self._file, self._disk = file, disk
         self._digest = hashlib.sha256()
+        self._first: dict[bytes, str] = {}  # of each content the dataset that holds it
+        self._rows: dict[str, int] = {}
 
-    def append(self, name: str, array: np.ndarray) -> None:
-        """Add rows to the dataset `name`; it is made by the first call, with its row shape and type. Raises OSError
-        when the disk is full."""
-        if name not in self._file:
-            row = array.shape[1:]
-            chunk = (1, *row) if row else (1024,)
-            self._file.create_dataset(name, shape=(0, *row), maxshape=(None, *row), chunks=chunk, dtype=array.dtype)
-        data = self._file[name]
-        data.resize(len(data) + len(array), axis=0)
-        data[-len(array) :] = array
+    def write(self, name: str, array: np.ndarray) -> None:
+        """Store a whole array as the dataset `name`. One that is stored already gets a second name, no second place.
+        Raises OSError when the disk is full."""
+        content = np.ascontiguousarray(array)
+        digest = hashlib.sha256(f"{content.dtype}{content.shape}".encode())
+        digest.update(content)
+        key = digest.digest()
+        if key in self._first:
+            self._file[name] = self._file[self._first[key]]
+        else:
+            self._file.create_dataset(name, data=content)
+            self._first[key] = name
+        self._digest.update(name.encode() + key)
+        self.check()
+
+    def append(self, name: str, array: np.ndarray, length: int) -> None:
+        """Add rows to the dataset `name`, which will have `length` of them. Raises OSError when the disk is full."""
+        if name not in self._rows:
+            self._file.create_dataset(name, shape=(length, *array.shape[1:]), dtype=array.dtype)
+            self._rows[name] = 0
+        at = self._rows[name]
+        self._file[name][at : at + len(array)] = array
+        self._rows[name] += len(array)
         self._digest.update(name.encode() + np.ascontiguousarray(array).tobytes())
         self.check()
+
+    def crops(self, group: str, windows: np.ndarray, size: int) -> None:
+        """Store where the crops of a group lie: (N, 3) of photograph, y and x, and the side of a crop, pixels."""
+        self.write(f"{group}/crops", windows.astype(np.int32))
+        self._file[f"{group}/crops"].attrs["size"] = size
+        self._digest.update(str(size).encode())
 
     def names(self, name: str, values: list[str]) -> None:
         """Store a list of texts."""
@@ -61,6 +86,8 @@ class Writer:
 
     def finish(self) -> None:
         """Mark the file as complete: `digest` is the SHA-256 of all that was written, in order."""
+        for name, rows in self._rows.items():
+            assert rows == len(self._file[name]), f"{name}: {rows} rows of {len(self._file[name])}"
         self._file.attrs["digest"] = self._digest.hexdigest()
 
     def check(self) -> None:
@@ -80,47 +107,79 @@ def create(path: Path) -> Iterator[Writer]:
         writer.check()
 
 
+class _Crops:
+    """Windows into photographs, read like an array (N, S, S, 3)."""
+
+    def __init__(self, photos: Sequence[np.ndarray], windows: np.ndarray, size: int) -> None:
+        self.photos, self.windows, self.size = photos, windows, size
+
+    def __len__(self) -> int:
+        return len(self.windows)
+
+    def __getitem__(self, at: int | slice) -> np.ndarray:
+        if isinstance(at, slice):
+            return np.stack([self[i] for i in range(*at.indices(len(self)))])
+        photo, y, x = self.windows[at].tolist()
+        return self.photos[photo][y : y + self.size, x : x + self.size]
+
+
 class Reader:
-    """Read access to such a file; opened by the process that first reads, so it can be sent to workers."""
+    """Read access to such a file. Threads share it; sent to another process, it opens the file there again."""
 
     def __init__(self, path: Path, *needed: str) -> None:
-        """Check that `path` is complete and holds the datasets `needed`; ValueError naming it otherwise."""
+        """Check that `path` is complete and holds the images `needed`; ValueError naming it otherwise."""
         self.path = Path(path)
-        self._file: h5py.File | None = None
-        self._owner = os.getpid()
+        self._data = self._open()
+        for name in needed:
+            self._named(name)
+
+    def _open(self) -> dict[str, "np.ndarray | _Crops"]:
         try:
-            with h5py.File(self.path) as file:
+            with h5py.File(self.path) as file:  # HDF5 refuses a file that is cut short
                 self.digest = str(file.attrs["digest"])
-                missing = [name for name in needed if name not in file]
-        except (OSError, KeyError, RuntimeError) as error:
+                memory = np.asarray(np.memmap(self.path, np.uint8, "r"))
+                return {
+                    f"{group}/{name}": _crops(item, file[group]["crops"], memory)
+                    if isinstance(item, h5py.Group)
+                    else _mapped(item, memory)
+                    for group in file
+                    for name, item in file[group].items()
+                    if isinstance(item, h5py.Group) or item.dtype.kind != "O"
+                }
+        except (OSError, KeyError, RuntimeError, ValueError) as error:
             raise ValueError(f"{self.path}: missing, damaged or incomplete HDF5 file ({error})") from None
-        if missing:
-            raise ValueError(f"{self.path}: has no {', '.join(missing)}; run the stage that writes it again")
 
-    def __getstate__(self) -> dict:
-        return self.__dict__ | {"_file": None}
-
-    def _open(self) -> h5py.File:
-        if self._file is None or self._owner != os.getpid():  # a forked worker must not share the handle
-            self._file, self._owner = h5py.File(self.path), os.getpid()
-        return self._file
+    def __reduce__(self) -> tuple:
+        return Reader, (self.path,)
 
     def __contains__(self, name: str) -> bool:
-        return name in self._open()
+        return name in self._data
 
-    def _data(self, name: str) -> h5py.Dataset:
+    def _named(self, name: str) -> "np.ndarray | _Crops":
         try:
-            return self._open()[name]
+            return self._data[name]
         except KeyError:
             raise ValueError(f"{self.path}: has no {name}; run the stage that writes it again") from None
 
     def length(self, name: str) -> int:
-        """Number of rows of a dataset."""
-        return len(self._data(name))
+        """Number of crops or rows."""
+        return len(self._named(name))
 
-    def rows(self, name: str, at) -> np.ndarray:
-        """Rows of a dataset: `at` is an index or a slice. ValueError naming the file when it is damaged there."""
-        try:
-            return self._data(name)[at]
-        except OSError as error:
-            raise ValueError(f"{self.path}: damaged at {name}[{at}] ({error})") from None
+    def rows(self, name: str, at: int | slice) -> np.ndarray:
+        """Crops (n, S, S, 3) or rows of a slice; of an index a single one, without reading it before it is used."""
+        return self._named(name)[at]
+
+
+def _mapped(data: h5py.Dataset, memory: np.ndarray) -> np.ndarray:
+    """A dataset as part of the file's memory map."""
+    start = data.id.get_offset()
+    if start is None and data.size:
+        raise ValueError(f"{data.name} is not stored in one piece; run the stage that writes it again")
+    start = start or 0
+    return memory[start : start + data.nbytes].view(data.dtype).reshape(data.shape)
+
+
+def _crops(photos: h5py.Group, windows: h5py.Dataset, memory: np.ndarray) -> _Crops:
+    """The crops of one side of a group, whose photographs are named by their numbers."""
+    mapped = [_mapped(photos[name], memory) for name in sorted(photos, key=int)]
+    return _Crops(mapped, _mapped(windows, memory), int(windows.attrs["size"]))

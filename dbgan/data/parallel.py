@@ -12,7 +12,7 @@ Result = TypeVar("Result")
 def ordered(function: Callable[[Item], Result], items: Iterable[Item], workers: int) -> Iterator[Result]:
     """function(item) of each item, in order, made by so many threads; 0: by the caller, one after the other.
 
-    At most 2 * workers + 1 results wait to be taken, however slow the caller is. What `function` raises is raised
+    At most workers + 1 results wait to be taken, however slow the caller is. What `function` raises is raised
     where its result would stand. When the caller stops early, what has begun ends and nothing more begins.
 
     Threads, not processes: Pillow, zlib, hashlib, HDF5's own checksums and NumPy's copies all run without the
@@ -26,7 +26,7 @@ def ordered(function: Callable[[Item], Result], items: Iterable[Item], workers: 
     try:
         for item in items:
             ahead.append(pool.submit(function, item))
-            if len(ahead) > 2 * workers:
+            if len(ahead) > workers:
                 yield ahead.popleft().result()
         while ahead:
             yield ahead.popleft().result()

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from dbgan.data import h5
+from dbgan.data import frames, h5
 from dbgan.data.batches import BlurBatches, DeblurBatches, MixParams, stream
 
 SIZE, PATCH, BATCH, CROPS, REAL, SYNTHETIC = 12, 8, 4, 5, 3, 10
@@ -21,9 +21,9 @@ def crop(kind: int, index: int) -> np.ndarray:
 @pytest.fixture
 def crops(tmp_path) -> h5.Reader:
     with h5.create(tmp_path / "crops.h5") as file:
-        file.append("paired/sharp", np.stack([crop(SHARP, i) for i in range(CROPS)]))
-        file.append("paired/blurred", np.stack([crop(PAIRED, i) for i in range(CROPS)]))
-        file.append("real/blurred", np.stack([crop(REALISTIC, 8 + i) for i in range(REAL)]))
+        file.write("paired/sharp", np.stack([crop(SHARP, i) for i in range(CROPS)]))
+        file.write("paired/blurred", np.stack([crop(PAIRED, i) for i in range(CROPS)]))
+        file.write("real/blurred", np.stack([crop(REALISTIC, 8 + i) for i in range(REAL)]))
     return h5.Reader(tmp_path / "crops.h5")
 
 
@@ -32,18 +32,21 @@ def synthetic(tmp_path) -> h5.Reader:
     """Two blurs of each sharp crop, in an order of their own, so that `source` is needed."""
     source = np.arange(SYNTHETIC)[::-1] % CROPS
     with h5.create(tmp_path / "synthetic.h5") as file:
-        file.append("synthetic/blurred", np.stack([crop(REALISTIC, i) for i in source]))
-        file.append("synthetic/source", source)
+        file.write("synthetic/blurred", np.stack([crop(REALISTIC, i) for i in source]))
+        file.write("synthetic/source", source)
     return h5.Reader(tmp_path / "synthetic.h5")
 
 
 @pytest.fixture
 def deblur(crops, synthetic):
-    return lambda realistic=0.5, seed=3: DeblurBatches(crops, synthetic, MixParams(realistic), BATCH, PATCH, seed)
+    def make(realistic: float = 0.5, seed: int = 3, share: slice = slice(None)) -> DeblurBatches:
+        return DeblurBatches(crops, synthetic, MixParams(realistic), BATCH, PATCH, seed, share)
+
+    return make
 
 
 def kinds(data: DeblurBatches, count: int) -> Counter:
-    levels = [(data[n][0][:, 2, 0, 0] * 255).round().int().tolist() for n in range(count)]
+    levels = [data[n][0][:, 0, 0, 2].tolist() for n in range(count)]
     return Counter(level // 50 for batch in levels for level in batch)
 
 
@@ -51,12 +54,14 @@ def equal(first, second) -> bool:
     return all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
 
 
-def test_a_batch_has_the_shape_and_range_of_images(deblur):
-    for images in deblur()[0]:
+def test_a_batch_holds_images_in_bytes_and_a_stream_gives_them_to_networks(deblur):
+    (batch,), *_ = stream(deblur(), 0, 1, accumulate=1, workers=0)
+    for stored, images in zip(deblur()[0], batch, strict=True):
+        assert stored.shape == (BATCH, PATCH, PATCH, 3)
+        assert stored.dtype == torch.uint8
         assert images.shape == (BATCH, 3, PATCH, PATCH)
-        assert images.dtype == torch.float32
-        assert images.min() >= 0
-        assert images.max() <= 1
+        assert images.is_contiguous(memory_format=torch.channels_last)
+        assert torch.equal(images, stored.movedim(-1, 1).float() / 255)
 
 
 def test_item_n_is_a_function_of_seed_and_n(deblur):
@@ -73,9 +78,9 @@ def test_a_blurred_image_and_its_sharp_one_are_the_same_place(deblur, realistic)
     data = deblur(realistic)
     for n in range(10):
         blurred, sharp = data[n]
-        assert torch.equal(blurred[:, :2], sharp[:, :2])
-        assert not sharp[:, 2].any()
-        assert (blurred[:, 2] > 0).all()
+        assert torch.equal(blurred[..., :2], sharp[..., :2])
+        assert not sharp[..., 2].any()
+        assert (blurred[..., 2] > 0).all()
 
 
 @pytest.mark.parametrize(("realistic", "kind"), [(0, PAIRED), (1, REALISTIC)])
@@ -100,11 +105,11 @@ def test_a_blur_batch_holds_a_pair_and_an_unpaired_real_photograph(crops):
     unlike = 0
     for n in range(10):
         sharp, blurred, real = data[n]
-        assert torch.equal(sharp[:, :2], blurred[:, :2])
-        assert not sharp[:, 2].any()
-        assert (blurred[:, 2] * 255).round().eq(50 * PAIRED).all()
-        assert (real[:, 2] * 255).round().eq(50 * REALISTIC).all()
-        unlike += not torch.equal(real[0, :2] % (20 / 255), sharp[0, :2] % (20 / 255))
+        assert torch.equal(sharp[..., :2], blurred[..., :2])
+        assert not sharp[..., 2].any()
+        assert blurred[..., 2].eq(50 * PAIRED).all()
+        assert real[..., 2].eq(50 * REALISTIC).all()
+        unlike += not torch.equal(real[0, ..., :2] % 20, sharp[0, ..., :2] % 20)
     assert unlike > 5  # the real one is cut elsewhere
     assert equal(data[4], BlurBatches(crops, BATCH, PATCH, seed=3)[4])
     assert not equal(data[4], BlurBatches(crops, BATCH, PATCH, seed=4)[4])
@@ -112,10 +117,10 @@ def test_a_blur_batch_holds_a_pair_and_an_unpaired_real_photograph(crops):
 
 def test_without_real_photographs_blurred_halves_stand_in(tmp_path):
     with h5.create(tmp_path / "crops.h5") as file:
-        file.append("paired/sharp", np.stack([crop(SHARP, i) for i in range(CROPS)]))
-        file.append("paired/blurred", np.stack([crop(PAIRED, i) for i in range(CROPS)]))
+        file.write("paired/sharp", np.stack([crop(SHARP, i) for i in range(CROPS)]))
+        file.write("paired/blurred", np.stack([crop(PAIRED, i) for i in range(CROPS)]))
     *_, real = BlurBatches(h5.Reader(tmp_path / "crops.h5"), BATCH, PATCH, seed=3)[0]
-    assert (real[:, 2] * 255).round().eq(50 * PAIRED).all()
+    assert real[..., 2].eq(50 * PAIRED).all()
 
 
 def test_a_patch_larger_than_the_crops_is_refused_with_the_file(crops, synthetic):
@@ -130,14 +135,41 @@ def test_digests_name_both_files(deblur, crops, synthetic):
     assert deblur().digests() == [crops.digest, synthetic.digest]
 
 
-@pytest.mark.filterwarnings("ignore:This DataLoader will create")  # more workers than cores
-@pytest.mark.filterwarnings("error")
-@pytest.mark.parametrize("workers", [0, 2])
-def test_a_stream_is_the_same_with_workers_and_when_it_starts_later(deblur, workers):
-    expected = [[deblur()[2 * step], deblur()[2 * step + 1]] for step in range(5)]
-    for start in (0, 3):
-        groups = list(stream(deblur(), start, 5, accumulate=2, workers=workers))
-        assert len(groups) == 5 - start
+@pytest.mark.parametrize("ranks", [1, 2, 4])
+@pytest.mark.parametrize("kind", ["deblur", "blur"])
+def test_the_shares_of_all_ranks_make_up_the_batch(deblur, crops, kind, ranks):
+    def data(share: slice) -> DeblurBatches | BlurBatches:
+        return deblur(share=share) if kind == "deblur" else BlurBatches(crops, BATCH, PATCH, 3, share)
+
+    width = BATCH // ranks
+    for n in range(3):
+        parts = [data(slice(rank * width, (rank + 1) * width))[n] for rank in range(ranks)]
+        assert equal([torch.cat(images) for images in zip(*parts, strict=True)], data(slice(None))[n])
+
+
+@pytest.mark.parametrize("workers", [0, 1, 3])
+@pytest.mark.parametrize("accumulate", [1, 2])
+def test_a_stream_is_the_same_with_workers_and_when_it_starts_later(deblur, workers, accumulate):
+    expected = [[deblur()[accumulate * step + k] for k in range(accumulate)] for step in range(5)]
+    for start in (0, 3, 5):
+        groups = list(stream(deblur(), start, 5, accumulate, workers))
+        assert [len(group) for group in groups] == [accumulate] * (5 - start)
         for group, want in zip(groups, expected[start:], strict=True):
-            assert len(group) == 2
-            assert all(equal(a, b) for a, b in zip(group, want, strict=True))
+            for images, stored in zip(group, want, strict=True):
+                assert equal(images, [frames.to_float(side) for side in stored])
+
+
+def test_reading_runs_ahead_of_the_training(deblur):
+    """The batch of the next step is made before the training asks for it."""
+    made, data = [], deblur()
+
+    class Watched:
+        def __getitem__(self, n: int):
+            made.append(n)
+            return data[n]
+
+    batches = stream(Watched(), 0, 50, accumulate=1, workers=2)
+    next(batches)
+    assert 1 in made
+    assert len(made) < 6
+    batches.close()

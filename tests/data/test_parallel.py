@@ -38,7 +38,7 @@ def test_work_ahead_is_bounded_even_of_endless_items(workers):
     for taken in range(10):
         assert next(results) == taken
         time.sleep(0.005)  # a slow caller: time enough to run ahead
-        assert len(begun) <= taken + 1 + 2 * workers
+        assert len(begun) <= taken + 1 + workers
     results.close()
     stopped = len(begun)
     time.sleep(0.01)

@@ -35,11 +35,11 @@ def place(tmp_path, monkeypatch, photo, write_params):
         write_params(root / "params.yaml", {f"scales.sample.pretrain.{key}": v for key, v in changes.items()})
         crops = np.stack([photo(i, 40, 40) for i in range(4)])
         with h5.create(root / "crops.h5") as file:
-            file.append("paired/sharp", crops)
-            file.append("paired/blurred", crops[:, ::-1])
+            file.write("paired/sharp", crops)
+            file.write("paired/blurred", crops[:, ::-1])
         with h5.create(root / "synthetic.h5") as file:
-            file.append("synthetic/blurred", crops[:, :, ::-1])
-            file.append("synthetic/source", np.arange(4))
+            file.write("synthetic/blurred", crops[:, :, ::-1])
+            file.write("synthetic/source", np.arange(4))
         monkeypatch.setenv("DVC_ROOT", str(root))
         monkeypatch.chdir(root)
         return root
