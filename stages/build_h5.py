@@ -22,13 +22,14 @@ def main(
     values = settings.load(params)
     p = settings.section(values, "crop", crops.CropParams)
     listing = frames.load_listing(raw)
-    root = runtime.root() / Path(listing.root).expanduser() if listing.root else raw
+    root, real_root = frames.roots(listing, raw, runtime.root())
     workers = runtime.workers()
     pairs, real = list(zip(listing.train_blurred, listing.train_sharp, strict=True)), listing.real_blur
-    for frame in [*listing.train_blurred, *real, *listing.test_blurred]:
+    listed = [(root, frame) for frame in [*listing.train_blurred, *listing.test_blurred]]
+    for folder, frame in [*listed, *((real_root, frame) for frame in real)]:
         if min(frame.height, frame.width) < p.size:
             raise ValueError(
-                f"{root / frame.path}: {frame.width}x{frame.height} pixels are less than a crop; "
+                f"{folder / frame.path}: {frame.width}x{frame.height} pixels are less than a crop; "
                 f"remove it or lower crop.size, now {p.size}"
             )
     shifts: dict[str, float] = {}
@@ -47,7 +48,7 @@ def main(
         return {"blurred": blurred, "sharp": sharp}, crops.textured(sharp, p)
 
     def from_real(frame: Frame):
-        blurred = frames.load_frame(root, frame)
+        blurred = frames.load_frame(real_root, frame)
         if p.match_color:
             blurred = color.apply(blurred, curves)
         return {"blurred": blurred}, crops.textured(blurred, p)
@@ -75,7 +76,7 @@ def main(
         if real:
             found["mean_real"] = mean((frame.mean for frame in real), real).tolist()
         if real and p.match_color:
-            shares = mean(each(lambda frame: color.levels(frames.load_frame(root, frame)), real, "colors"), real)
+            shares = mean(each(lambda frame: color.levels(frames.load_frame(real_root, frame)), real, "colors"), real)
             curves = color.matching(shares, np.array(found["mean_sharp"]))
             found["mean_real_matched"] = color.mean(shares, curves).tolist()
         with runtime.whole(out) as part, h5.create(part) as file:

@@ -1,41 +1,82 @@
-"""Provide the photographs: python -m stages.download data/raw"""
+"""Provide the photographs, and say what they are: python -m stages.download data/raw results/contact_sheet.png"""
 
+import dataclasses
+import warnings
 from pathlib import Path
 
 from dbgan import params as settings
 from dbgan import runtime, tracking
 
+MEASURED = 24  # photographs of each kind whose blur_effect is measured, at most
+SHOWN = 4  # photographs of each kind on the contact sheet
+CENTRE = 512  # pixels, side of the part in which blur_effect is measured
 
-def main(out: Path, params: Path = Path("params.yaml"), metrics: Path = Path("metrics/download.json")) -> None:
-    """Take the photographs of `data.source`, check each, and list them in OUT/frames.json."""
-    from dbgan.data import frames, sources
+
+def main(
+    out: Path,
+    sheet: Path,
+    params: Path = Path("params.yaml"),
+    metrics: Path = Path("metrics/data.json"),
+) -> None:
+    """Find the photographs of `data.source` and `data.real`, check each, list them in OUT/frames.json, show some of
+    them on SHEET and say what they are in METRICS."""
+    from dbgan.data import archives, check, frames, report, sources
+    from dbgan.data.parallel import ordered
     from dbgan.data.shake import ShakeParams
+    from dbgan.metrics import contact_sheet, realism
 
     values = settings.load(params)
     data = settings.section(values, "data", sources.DataParams)
     camera = settings.section(values, "camera", ShakeParams)
-    real = settings.section(values, "real_camera", ShakeParams)
+    real_camera = settings.section(values, "real_camera", ShakeParams)
     seed = settings.value(values, "seed", int)
+    workers = runtime.workers()
+    warnings.filterwarnings("ignore", module=r"PIL\.")  # of odd files; what matters about them is reported
+
+    def unpacked(name: str) -> Path:
+        archive = getattr(data.archives, name)
+        if archive.path:
+            archive = dataclasses.replace(archive, path=str(runtime.root() / Path(archive.path).expanduser()))
+        cache = runtime.root() / ".downloads"
+        return archives.folder(archive, f"data.archives.{name}", cache, runtime.progress, runtime.say)
+
+    def checked(kind, folder: Path, found: list, name: str) -> tuple[list, list]:
+        return kind(folder, runtime.progress(found, desc=name, unit="check"), data.min_side, workers)
+
     with tracking.run("download", values, ["seed", "data", "camera", "real_camera"]) as log:
         with runtime.whole(out) as part:
             part.mkdir()
-            if data.source == "sample":
-                listing = sources.sample(part, data, camera, real, seed, runtime.progress)
-            else:
-                root = runtime.root() / Path(data.root).expanduser()
-                listing, notes = sources.folder(root, data.root, runtime.progress)
-                for note in notes:
-                    runtime.say(note)
+            simulated = sources.simulate(part, data, camera, real_camera, seed, runtime.progress)
+            found = sources.find(data, (part, simulated), runtime.root(), unpacked)
+            train, train_out = checked(check.pairs, found.folder, found.layout.train, "train")
+            test, test_out = checked(check.pairs, found.folder, found.layout.test, "test")
+            real, real_out = checked(check.photographs, found.real_folder, found.real_blur, "real blur")
+            train, real, leaks = check.without_leaks(train, test, real)
+            set_aside = [*train_out, *test_out, *real_out, *leaks]
+            check.stop_if_too_many(set_aside, len(train), len(test), len(real), data.max_rejected)
+            listing = report.listed(found, train, test, real)
             frames.save_listing(part / "frames.json", listing)
-        counts = {
-            "train_pairs": len(listing.train_blurred),
-            "test_pairs": len(listing.test_blurred),
-            "real_blur": len(listing.real_blur),
-        }
-        runtime.write_json(metrics, counts)
-        log.metrics(counts)
-        log.files(metrics)
-    runtime.say("{train_pairs} training pairs, {test_pairs} test pairs, {real_blur} real blurs".format(**counts))
+            summary = report.summary(found, train, test, real, set_aside)
+
+            rows = []
+            for kind, listed in report.domains(listing).items():
+                root = found.real_folder if kind == "real_blur" else found.folder
+                measured = [listed[k] for k in realism.evenly(len(listed), MEASURED)]
+                bar = runtime.progress(measured, desc=f"blur of {kind}", unit="photo")
+                effects = ordered(lambda f, r=root: realism.blur_effects([report.centre(r, f, CENTRE)]), bar, workers)
+                summary["blur_effect"][kind] = report.mean(effects)
+                shown = [listed[k] for k in realism.evenly(len(listed), SHOWN)]
+                title = kind.replace("_", " ")
+                rows.append(
+                    [(f"{title}: {f.path}", contact_sheet.thumbnail(frames.load_frame(root, f))) for f in shown]
+                )
+            with runtime.whole(sheet) as file:
+                contact_sheet.save(file, rows)
+        runtime.write_json(metrics, summary)
+        log.metrics(summary)
+        log.files(metrics, sheet)
+    for line in report.lines(found, summary):
+        runtime.say(line)
 
 
 app = runtime.app(main)

@@ -58,7 +58,7 @@ def main(
     }
     cut_crops = h5.Reader(crops, "paired/sharp")
     listing = frames.load_listing(raw)
-    root = runtime.root() / Path(listing.root).expanduser() if listing.root else raw
+    root, real_root = frames.roots(listing, raw, runtime.root())
 
     def through(network) -> evaluation.Network:
         return lambda photo: frames.to_uint8(restore.whole_frame(network, frames.to_float(photo), p.margin, device))
@@ -88,7 +88,7 @@ def main(
 
             summary["flat_deviation"] = evaluation.flat_deviation(final)
             real = runtime.progress(listing.real_blur, desc="real blur", unit="frame")
-            photos = (frames.load_frame(root, frame) for frame in real)
+            photos = (frames.load_frame(real_root, frame) for frame in real)
             summary |= evaluation.restored_real(photos, final, show("real", len(listing.real_blur)))
 
             sharp, paired = [], []

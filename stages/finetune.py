@@ -2,12 +2,25 @@
 python -m stages.finetune data/crops.h5 data/synthetic.h5 models/dbgan_pretrained.safetensors models/dbgan.safetensors
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 from dbgan import checkpoint, runtime, tracking
 from dbgan import params as settings
 
-USED = ["seed", "threads", "init_std", "alpha", "beta", "objective", "critic", "mix", "perceptual", "finetune"]
+USED = [
+    "seed",
+    "threads",
+    "init_std",
+    "alpha",
+    "beta",
+    "objective",
+    "critic",
+    "mix",
+    "perceptual",
+    "imagenet_vgg19",
+    "finetune",
+]
 
 
 def main(
@@ -20,6 +33,7 @@ def main(
     curve: Path = Path("metrics/finetune_curve.csv"),
 ) -> None:
     """Train the pre-trained generator on by perceptual + alpha * content + beta * adversarial loss."""
+    from dbgan.data import fetch
     from dbgan.data.batches import DeblurBatches, MixParams, stream
     from dbgan.data.h5 import Reader
     from dbgan.models.critics import build_critic
@@ -37,22 +51,33 @@ def main(
         values, "finetune", FinetuneParams, alpha="alpha", beta="beta", objective="objective", critic="critic"
     )
     vgg = settings.section(values, "perceptual", PerceptualParams)
+    imagenet = settings.section(values, "imagenet_vgg19", fetch.Download)
     mix = settings.section(values, "mix", MixParams)
     data = DeblurBatches(Reader(crops), Reader(synthetic), mix, p.batch, p.patch, seed)
     device = runtime.device(threads)
     network, config = checkpoint.recipe(pretrained)
+    cache = runtime.root() / fetch.CACHE
+    weights, vgg_digest = fetch.weights(vgg.weights, imagenet, cache, runtime.progress, runtime.say)
+    features = replace(vgg, weights=weights)
 
     def build() -> FinetuneStep:
         critic = gaussian_init(build_critic(p.critic, p.critic_width, p.patch, luminance=False), seed, std)
         generator = checkpoint.load(pretrained, build_generator, DEBLURS)
         if p.checkpointing:
             recompute_blocks(generator)
-        return FinetuneStep(generator, critic, VGGFeatures(vgg), p, seed, device)
+        return FinetuneStep(generator, critic, VGGFeatures(features), p, seed, device)
 
     def batches(start: int):
         return stream(data, start, p.steps, p.accumulate, runtime.workers(), device)
 
-    determines = [{key: values[key] for key in USED}, *data.digests(), runtime.digest(pretrained)]
+    same = [key for key in USED if key not in ("perceptual", "imagenet_vgg19")]  # wherever the weights come from
+    determines = [
+        {key: values[key] for key in same},
+        vgg.width,
+        vgg_digest,
+        *data.digests(),
+        runtime.digest(pretrained),
+    ]
     with (
         tracking.run("finetune", values, USED) as log,
         resume.state(runtime.root(), "finetune", determines) as state,
@@ -62,7 +87,7 @@ def main(
         with runtime.whole(out) as part:
             checkpoint.save(part, trained, network, config)
         runtime.write_csv(curve, state.rows)
-        runtime.write_json(metrics, state.rows[-1] | {"perceptual_weights": vgg.weights})
+        runtime.write_json(metrics, state.rows[-1] | {"perceptual_weights": vgg_digest})
         log.files(metrics, curve)
 
 

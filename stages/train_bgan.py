@@ -1,13 +1,24 @@
 """Learn how real blur looks: python -m stages.train_bgan data/crops.h5 models/bgan.safetensors"""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from dbgan import checkpoint, runtime, tracking
 from dbgan import params as settings
 
-USED = ["seed", "threads", "init_std", "beta", "objective", "critic", "perceptual", "blur_generator", "bgan"]
 # and <name>_network, the section of the blur generator's name
+USED = [
+    "seed",
+    "threads",
+    "init_std",
+    "beta",
+    "objective",
+    "critic",
+    "perceptual",
+    "imagenet_vgg19",
+    "blur_generator",
+    "bgan",
+]
 
 
 def main(
@@ -18,6 +29,7 @@ def main(
     curve: Path = Path("metrics/train_bgan_curve.csv"),
 ) -> None:
     """Train BGAN's generator, unpaired in a cycle or from pairs, as `bgan.pairing` says."""
+    from dbgan.data import fetch
     from dbgan.data.batches import BlurBatches, stream
     from dbgan.data.h5 import Reader
     from dbgan.models.critics import build_critic
@@ -37,8 +49,12 @@ def main(
     config = asdict(settings.section(values, f"{chosen}_network", kind))
     p = settings.section(values, "bgan", BganParams, beta="beta", objective="objective", critic="critic")
     vgg = settings.section(values, "perceptual", PerceptualParams)
+    imagenet = settings.section(values, "imagenet_vgg19", fetch.Download)
     data = BlurBatches(Reader(crops), p.batch, p.patch, seed)
     device = runtime.device(threads)
+    cache = runtime.root() / fetch.CACHE
+    weights, vgg_digest = fetch.weights(vgg.weights, imagenet, cache, runtime.progress, runtime.say)
+    features = replace(vgg, weights=weights)
     if data.real != "real/blurred":
         runtime.say(f"{crops}: no real blurred photographs in it; the blurred halves of the pairs stand in")
 
@@ -48,19 +64,20 @@ def main(
             recompute_blocks(blur)
         critic = gaussian_init(build_critic(p.critic, p.critic_width, p.patch, p.critic_luminance), seed + 1, std)
         if p.pairing == "paired":
-            return PairedStep(blur, critic, VGGFeatures(vgg), p, seed, device)
+            return PairedStep(blur, critic, VGGFeatures(features), p, seed, device)
         back, size = reverse(network, config)
         deblur = new_generator(back, seed + 2, std, **size)
         if p.checkpointing:
             recompute_blocks(deblur)
         sharp_critic = gaussian_init(build_critic(p.critic, p.critic_width, p.patch, p.critic_luminance), seed + 3, std)
-        return CycleStep(blur, deblur, critic, sharp_critic, VGGFeatures(vgg), p, seed, device)
+        return CycleStep(blur, deblur, critic, sharp_critic, VGGFeatures(features), p, seed, device)
 
     def batches(start: int):
         return stream(data, start, p.steps, p.accumulate, runtime.workers(), device)
 
     used = [*USED, f"{chosen}_network"]
-    determines = [{key: values[key] for key in used}, data.crops.digest]
+    same = [key for key in used if key not in ("perceptual", "imagenet_vgg19")]  # wherever the weights come from
+    determines = [{key: values[key] for key in same}, vgg.width, vgg_digest, data.crops.digest]
     with (
         tracking.run("train_bgan", values, used) as log,
         resume.state(runtime.root(), "train_bgan", determines) as state,
@@ -70,7 +87,7 @@ def main(
         with runtime.whole(out) as part:
             checkpoint.save(part, trained, network, config)
         runtime.write_csv(curve, state.rows)
-        runtime.write_json(metrics, state.rows[-1] | {"perceptual_weights": vgg.weights})
+        runtime.write_json(metrics, state.rows[-1] | {"perceptual_weights": vgg_digest})
         log.files(metrics, curve)
 
 

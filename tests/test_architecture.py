@@ -13,7 +13,8 @@ from dbgan.models.generators import BLUR, DEBLUR
 
 ROOT = Path(__file__).parents[1]
 # These cannot change a result, so must not cause a training; what is fetched is known by its digest.
-NO_EFFECT = {"dbgan/tracking.py", "dbgan/runtime.py", "dbgan/data/fetch.py"}
+NO_EFFECT = {"dbgan/tracking.py", "dbgan/runtime.py"}
+NO_EFFECT |= {"dbgan/data/fetch.py", "dbgan/data/transfer.py", "dbgan/data/answers.py"}
 TOP = {"dbgan/params.py", "dbgan/runtime.py", "dbgan/checkpoint.py", "dbgan/tracking.py"}
 MORE = {"dbgan/training": ["dbgan/losses"]}  # the one arrow between folders
 STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]

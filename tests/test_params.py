@@ -21,6 +21,8 @@ SECTIONS = {
     "real_camera": ("dbgan.data.shake", "ShakeParams", {}),
     "crop": ("dbgan.data.crops", "CropParams", {}),
     "perceptual": ("dbgan.models.features", "PerceptualParams", {}),
+    "imagenet_vgg19": ("dbgan.data.fetch", "Download", {}),
+    "authors_dbgan": ("dbgan.data.fetch", "Download", {}),
     "bgan": ("dbgan.training.bgan_cycle", "BganParams", ADVERSARIAL),
     "bgan_network": ("dbgan.models.bgan", "BlurConfig", {}),
     "synthesize": ("stages.synthesize", "SynthesizeParams", {}),

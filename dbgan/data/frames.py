@@ -3,23 +3,49 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 # torch is imported where tensors are made: processes that only read photographs then need a fraction of the memory.
 if TYPE_CHECKING:
     from torch import Tensor
 
 # Everything Pillow reads that people keep photographs in; other files in a folder are not photographs.
-SUFFIXES = {".png", ".jpg", ".jpeg", ".jpe", ".jp2", ".webp", ".tif", ".tiff", ".bmp", ".ppm", ".pgm", ".gif"}
+SUFFIXES = {".png", ".jpg", ".jpeg", ".jpe", ".jp2", ".webp", ".avif", ".tif", ".tiff", ".bmp", ".ppm", ".pgm", ".gif"}
+FORMATS = ("PNG", "JPEG", "JPEG2000", "WEBP", "AVIF", "TIFF", "BMP", "PPM", "GIF")  # no others: EPS would run programs
+NOT_READ = dict.fromkeys((".heic", ".heif"), "HEIC") | dict.fromkeys(
+    (".dng", ".cr2", ".cr3", ".nef", ".arw", ".raf", ".rw2", ".orf", ".pef", ".srw"), "camera RAW"
+)  # photographs that are found, to be refused by name
+HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1", b"msf1"}
+JUNK = {"__MACOSX", "@eaDir", "$RECYCLE.BIN"}  # folders that systems leave; hidden files and folders likewise
+
+MAX_MEGAPIXELS = 200  # a larger photograph is refused before it is decoded: decompression bombs declare more
+TURNS = {  # by EXIF's orientation
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+STRIP = 256  # rows that are copied at once
+Image.MAX_IMAGE_PIXELS = None  # the limit above replaces Pillow's, which warns on the way and counts in its own way
+
+
+class Unreadable(ValueError):
+    """A photograph that cannot be read; `reason` says why without naming it."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(f"{path}: {reason}")
+        self.reason = reason
 
 
 def to_float(image: np.ndarray | Tensor) -> Tensor:
@@ -42,27 +68,32 @@ def to_uint8(image: Tensor) -> np.ndarray:
 
 
 def find(folder: Path) -> list[Path]:
-    """The photographs in `folder` and its sub-folders, as sorted paths relative to it.
+    """The photographs in `folder` and its sub-folders, as sorted paths relative to it, those of a kind that is not
+    read among them.
 
     Raises ValueError when there is no such folder or no photograph in it.
     """
     if not folder.is_dir():
         raise ValueError(f"{folder}: there is no such folder")
-    found = sorted(path.relative_to(folder) for path in _files(folder) if path.suffix.lower() in SUFFIXES)
+    known = SUFFIXES | NOT_READ.keys()
+    found = sorted(path.relative_to(folder) for path in files(folder) if path.suffix.lower() in known)
     if not found:
         raise ValueError(f"{folder}: no photographs in it (looked for {', '.join(sorted(SUFFIXES))})")
     return found
 
 
-def _files(folder: Path) -> Iterator[Path]:
-    """All files below a folder, through links to folders too, but each folder once."""
+def files(folder: Path) -> Iterator[Path]:
+    """All files below a folder, as paths that begin with it, but hidden ones; through links to folders too, but each
+    folder once."""
     seen = set()
     for at, folders, names in os.walk(folder, followlinks=True):
         if os.path.realpath(at) in seen:
             folders.clear()
             continue
         seen.add(os.path.realpath(at))
-        yield from (path for path in (Path(at, name) for name in names) if path.is_file())
+        folders[:] = sorted(name for name in folders if not name.startswith(".") and name not in JUNK)
+        shown = (Path(at, name) for name in names if not name.startswith("."))
+        yield from (path for path in shown if path.is_file())
 
 
 def read(path: Path) -> tuple[np.ndarray, str, str]:
@@ -70,45 +101,77 @@ def read(path: Path) -> tuple[np.ndarray, str, str]:
     SHA-256.
 
     Grey is repeated over the three channels, 16 bits become 8, transparency is dropped, EXIF rotation is
-    applied. Raises ValueError naming a file that is unreadable or cut short.
+    applied. Raises Unreadable, a ValueError, for a file that is of another kind, damaged or over MAX_MEGAPIXELS.
     """
+    if kind := NOT_READ.get(path.suffix.lower()):
+        raise Unreadable(path, f"{kind} is not read; convert it to JPEG or PNG")
     try:
-        content = path.read_bytes()
-        image, note = _decode(content)
-    except Image.DecompressionBombError as error:
-        raise ValueError(f"{path}: {error}") from None
+        with path.open("rb") as file:
+            image, note = _decode(path, file)
+            file.seek(0)
+            return image, note, hashlib.file_digest(file, "sha256").hexdigest()
+    except Unreadable:
+        raise
     except UnidentifiedImageError:
-        raise ValueError(f"{path}: not a readable photograph (of no known format)") from None
-    except (OSError, SyntaxError, ValueError, EOFError) as error:
-        raise ValueError(f"{path}: not a readable photograph ({error})") from None
-    return image, note, hashlib.sha256(content).hexdigest()
+        raise Unreadable(path, _foreign(path)) from None
+    except Exception as error:  # decoders end on damaged files in errors of nearly every kind
+        detail = getattr(error, "strerror", None) or error or type(error).__name__
+        raise Unreadable(path, f"not a readable photograph ({detail})") from None
 
 
-def _decode(content: bytes) -> tuple[np.ndarray, str]:
-    with Image.open(io.BytesIO(content)) as image:
+def _foreign(path: Path) -> str:
+    with path.open("rb") as file:
+        head = file.read(12)
+    if not head:
+        return "an empty file"
+    if head[4:8] == b"ftyp" and head[8:12] in HEIC_BRANDS:
+        return "HEIC is not read; convert it to JPEG or PNG"
+    return "not a readable photograph (of no known format)"
+
+
+def _decode(path: Path, file: BinaryIO) -> tuple[np.ndarray, str]:
+    with Image.open(file, formats=FORMATS) as image:
+        if image.width * image.height > MAX_MEGAPIXELS * 1e6:
+            raise Unreadable(path, f"over {MAX_MEGAPIXELS} megapixels ({image.width}x{image.height} are declared)")
         depth = image.tile[0][3] if image.tile else ""
+        said = _orientation(image)
         image.load()
-        turned = ImageOps.exif_transpose(image)
-        rgb, note = _to_rgb(turned, str(depth))
-        if turned is not image and image.getexif().get(0x0112, 1) != 1:
-            note = ", ".join(filter(None, [note, "rotated as its EXIF says"]))
-        return rgb, note
+        turn = TURNS.get(_orientation(image))  # none any more where the decoder turned it itself, as TIFF's does
+        rgb, note = _to_rgb(image.transpose(turn) if turn is not None else image, str(depth))
+        return rgb, ", ".join(filter(None, [note, "rotated as its EXIF says" if said in TURNS else ""]))
+
+
+def _orientation(image: Image.Image) -> int:
+    try:
+        return image.getexif().get(0x0112, 1)
+    except Exception:  # as in `read`; but the photograph itself may be whole
+        return 1
 
 
 def _to_rgb(image: Image.Image, depth: str) -> tuple[np.ndarray, str]:
     if image.mode.startswith("I") or image.mode == "F":
-        levels = np.asarray(image).astype(np.float64)
-        top = 65535 if levels.max() > 255 else 255
-        if levels.min() < 0 or levels.max() > top or (image.mode == "F" and levels.max() <= 1):
+        levels = np.asarray(image)
+        top = 65535 if levels.max() > 255 or image.mode.startswith("I;16") else 255
+        if not 0 <= levels.min() <= levels.max() <= top or (image.mode == "F" and levels.max() <= 1):
             raise ValueError(f"{image.mode} values from {levels.min():g} to {levels.max():g} are no 8 or 16 bits")
-        grey = np.rint(levels * (255 / top)).astype(np.uint8)
+        table = np.rint(np.arange(top + 1) * (255 / top)).astype(np.uint8)
+        grey = table[levels if image.mode != "F" else np.rint(levels).astype(np.uint16)]
         return np.repeat(grey[..., None], 3, axis=2), "16-bit grey read as 8-bit RGB"
     notes = ["16 bits read as 8"] if "16" in depth and image.mode.startswith("RGB") else []
     if image.mode != "RGB":
         alpha = image.has_transparency_data
         notes.append("transparency dropped" if alpha else f"{image.mode} read as RGB")
         image = image.convert("RGBA").convert("RGB") if alpha else image.convert("RGB")
-    return np.asarray(image), ", ".join(notes)
+    return _levels(image), ", ".join(notes)
+
+
+def _levels(image: Image.Image) -> np.ndarray:
+    """An RGB image as an array, strip by strip: at once it would be in memory three times."""
+    levels = np.empty((image.height, image.width, 3), np.uint8)
+    for top in range(0, image.height, STRIP):
+        bottom = min(top + STRIP, image.height)
+        levels[top:bottom] = image.crop((0, top, image.width, bottom))
+    return levels
 
 
 def write(path: Path, image: np.ndarray, **options) -> None:
@@ -133,7 +196,8 @@ class Frame:
 class Listing:
     """What a data source offers, written as frames.json: blurred and sharp are pairs, index by index."""
 
-    root: str  # "" when the photographs lie beside the listing, else the folder given as data.root
+    root: str  # of the pairs: "" when they lie beside the listing, else a folder, relative to the repository
+    real_root: str  # of the real blurred photographs, likewise
     train_blurred: list[Frame]
     train_sharp: list[Frame]
     test_blurred: list[Frame]
@@ -141,12 +205,12 @@ class Listing:
     real_blur: list[Frame]
 
 
-def describe(root: Path, path: Path) -> tuple[Frame, str]:
-    """Read `root / path` in full, so that a broken file shows now; the Frame and the note of `read`."""
+def describe(root: Path, path: Path) -> tuple[Frame, np.ndarray, str]:
+    """Read `root / path`: its Frame, and the photograph and note of `read`."""
     image, note, digest = read(root / path)
     name = path.with_suffix("").as_posix()
     mean = [round(float(level), 3) for level in image.mean((0, 1))]
-    return Frame(name, path.as_posix(), image.shape[0], image.shape[1], digest, mean), note
+    return Frame(name, path.as_posix(), image.shape[0], image.shape[1], digest, mean), image, note
 
 
 def save_listing(path: Path, listing: Listing) -> None:
@@ -159,10 +223,16 @@ def load_listing(folder: Path) -> Listing:
     path = folder / "frames.json"
     try:
         groups = json.loads(path.read_text(encoding="utf-8"))
-        root = groups.pop("root")
-        return Listing(root=root, **{key: [Frame(**f) for f in frames] for key, frames in groups.items()})
+        roots = {key: groups.pop(key) for key in ("root", "real_root")}
+        return Listing(**roots, **{key: [Frame(**f) for f in frames] for key, frames in groups.items()})
     except (OSError, json.JSONDecodeError, TypeError, KeyError, AttributeError) as error:
         raise ValueError(f"{path}: no readable frame listing ({error}); run the download stage") from None
+
+
+def roots(listing: Listing, raw: Path, repository: Path) -> tuple[Path, Path]:
+    """Where the pairs and the real blurred photographs of `raw`'s listing lie."""
+    pairs, real = (repository / Path(root).expanduser() if root else raw for root in (listing.root, listing.real_root))
+    return pairs, real
 
 
 def load_frame(root: Path, frame: Frame) -> np.ndarray:
@@ -172,8 +242,3 @@ def load_frame(root: Path, frame: Frame) -> np.ndarray:
     if digest != frame.sha256:
         raise ValueError(f"{path}: changed since the download stage saw it; run `dvc repro -f -s download` first")
     return image
-
-
-def load_frames(root: Path, frames: list[Frame]) -> Iterator[np.ndarray]:
-    """`load_frame` over a list, one photograph in memory at a time."""
-    return (load_frame(root, frame) for frame in frames)

@@ -1,6 +1,5 @@
-"""Where photographs come from: one function for each `data.source`, each giving a Listing."""
+"""Where photographs come from: `data.source` says it of the pairs, `data.real` of the real blur."""
 
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,17 +7,22 @@ from typing import Literal
 
 import numpy as np
 
-from dbgan.data import frames, photographs, shake
+from dbgan.data import frames, layouts, photographs, shake
 from dbgan.data.archives import Archives
-from dbgan.data.frames import Frame, Listing
+from dbgan.data.layouts import Layout, Pair
 
 
 @dataclass(frozen=True)
 class DataParams:
     """Which photographs the pipeline works on."""
 
-    source: Literal["sample", "folder"]  # sample: inside scikit-image; folder: yours, in `root`
-    root: str | None  # folder with train/{blur,sharp}, test/{blur,sharp} and, if you have it, real_blur
+    source: Literal["sample", "folder", "gopro"]  # of the pairs; folder: yours, in `root`
+    root: str | None  # folder with pairs, in any layout that `layouts` finds
+    real: Literal["sample", "folder", "rwbi"] | None  # of the real blur; null: what goes with the pairs
+    real_root: str | None  # folder with real blurred photographs
+    test_share: float  # of the pairs, held out where they have no test folder
+    max_rejected: float  # share of the pairs and photographs that may be set aside
+    min_side: int  # pixels; what is smaller is set aside
     train_shakes: int  # sample: blurred versions of each training photograph
     test_shakes: int  # sample: blurred versions of each test photograph
     real_shakes: int  # sample: blurred versions of each real-blur photograph
@@ -27,93 +31,93 @@ class DataParams:
     def __post_init__(self) -> None:
         if self.source == "folder" and not self.root:
             raise ValueError("data.root must name your folder when data.source is folder")
+        if self.real == "folder" and not self.real_root:
+            raise ValueError("data.real_root must name your folder when data.real is folder")
+        if not 0 < self.test_share < 1 or not 0 <= self.max_rejected <= 1 or self.min_side < 1:
+            raise ValueError("test_share must be between 0 and 1, max_rejected 0 to 1, min_side at least 1")
+
+    @property
+    def real_source(self) -> str:
+        """Where the real blur comes from."""
+        return self.real or {"gopro": "rwbi"}.get(self.source, self.source)
+
+
+@dataclass(frozen=True)
+class Found:
+    """The photographs of a source, not read yet."""
+
+    folder: Path  # where they are
+    written: str  # the same in frames.json: "" beside it, else relative to the repository if within it
+    layout: Layout  # of the pairs
+    real_folder: Path
+    real_written: str
+    real_blur: list[Path]
+    notes: list[str]
 
 
 Progress = Callable[..., object]
 
 
-def sample(
-    out: Path,
-    p: DataParams,
-    camera: shake.ShakeParams,
-    real: shake.ShakeParams,
-    seed: int,
-    progress: Progress,
-) -> Listing:
-    """Write bundled photographs and simulated blurs of them below `out`: pairs by `camera` for training and test,
-    and real blur, which has no sharp partner, by the visibly different camera `real`."""
+def find(p: DataParams, sample: tuple[Path, Layout], base: Path, unpacked: Callable[[str], Path]) -> Found:
+    """All photographs that `p` asks for. sample: the folder and the result of `simulate`; base: what relative roots
+    are relative to; unpacked: gives the folder of a public archive by its name.
+
+    Raises ValueError for a folder that is not there or in which it is not clear what is what.
+    """
+    folder, written, layout = *_place(p.source, p.root, "data.root", sample[0], base, unpacked), sample[1]
+    if p.source != "sample":
+        layout = layouts.find(folder, p.test_share)
+    if p.real is None and p.source != "gopro":
+        return Found(folder, written, layout, folder, written, layout.real_blur, layout.notes)
+    real_folder, real_written = _place(p.real_source, p.real_root, "data.real_root", sample[0], base, unpacked)
+    if p.real_source == "sample":
+        real, notes = sample[1].real_blur, []
+    else:
+        real, notes = layouts.find_real(real_folder)
+    return Found(folder, written, layout, real_folder, real_written, real, [*layout.notes, *notes])
+
+
+def _place(
+    source: str, root: str | None, key: str, sample: Path, base: Path, unpacked: Callable[[str], Path]
+) -> tuple[Path, str]:
+    """The folder of a source, and how frames.json names it."""
+    if source == "sample":
+        return sample, ""
+    if source == "folder":
+        folder = base / Path(root).expanduser()
+        if not folder.is_dir():
+            raise ValueError(f"{key}, {folder}: there is no such folder")
+        return folder, root
+    folder = unpacked(source)
+    return folder, folder.relative_to(base).as_posix() if folder.is_relative_to(base) else str(folder)
+
+
+def simulate(
+    out: Path, p: DataParams, camera: shake.ShakeParams, real: shake.ShakeParams, seed: int, progress: Progress
+) -> Layout:
+    """Write bundled photographs and simulated blurs of them below `out`, as far as `p` asks for the sample: pairs by
+    `camera` for training and test, and real blur, without sharp partners, by the visibly different camera `real`."""
     jobs = [("train", name, p.train_shakes, camera) for name in photographs.TRAIN]
     jobs += [("test", name, p.test_shakes, camera) for name in photographs.TEST]
     jobs += [("real_blur", name, p.real_shakes, real) for name in photographs.REAL]
-    found: dict[str, list[Frame]] = {"train": [], "test": [], "real_blur": []}
-    partners: dict[str, list[Frame]] = {"train": [], "test": []}
-    for number, (part, name, count, shaken_by) in enumerate(progress(jobs, desc="shake", unit="photo")):
+    wanted = {"train": p.source, "test": p.source, "real_blur": p.real_source}
+    numbered = [(number, *job) for number, job in enumerate(jobs) if wanted[job[0]] == "sample"]
+    pairs: dict[str, list[Pair]] = {"train": [], "test": []}
+    real_blur = []
+    for number, part, name, count, shaken_by in progress(numbered, desc="shake", unit="photo") if numbered else ():
         photo, stem = photographs.load(name), Path(name).stem
-        if part in partners:
-            sharp = Path(part, "sharp", f"{stem}.png")
+        sharp = Path(part, "sharp", f"{stem}.png")
+        if part in pairs:
             frames.write(out / sharp, photo)
-            partners[part] += [frames.describe(out, sharp)[0]] * count
-        folder = Path(part, "blur") if part in partners else Path(part)
         for k in range(count):
             suffix = "png" if shaken_by.jpeg_quality is None else "jpg"
-            path = folder / f"{stem}_{k}.{suffix}"
+            path = (Path(part, "blur") if part in pairs else Path(part)) / f"{stem}_{k}.{suffix}"
             blurred = shake.blur(photo, shaken_by, np.random.default_rng([seed, number, k]))
             options = {} if shaken_by.jpeg_quality is None else {"quality": shaken_by.jpeg_quality}
             frames.write(out / path, blurred, **options)
-            found[part].append(frames.describe(out, path)[0])
-    return Listing("", found["train"], partners["train"], found["test"], partners["test"], found["real_blur"])
-
-
-def folder(root: Path, shown: str, progress: Progress) -> tuple[Listing, list[str]]:
-    """The Listing of a folder with train/{blur,sharp}, test/{blur,sharp} and perhaps real_blur, and notes on what
-    is converted when it is read. `shown` is the root as the user wrote it. Nothing is copied.
-
-    Pairs have the same path below blur and sharp, whatever the suffix. Raises ValueError naming the file for a
-    blurred frame without its sharp partner (or the other way), a pair of unlike size, or an unreadable file.
-    """
-    if not root.is_dir():
-        raise ValueError(f"data.root, {root}: there is no such folder")
-    notes: list[tuple[str, str]] = []
-    groups: dict[str, list[Frame]] = {}
-    for part in ("train/blur", "train/sharp", "test/blur", "test/sharp", "real_blur"):
-        if part == "real_blur" and not (root / part).is_dir():
-            groups[part] = []
-            continue
-        groups[part] = []
-        for path in progress(frames.find(root / part), desc=part, unit="photo"):
-            frame, note = frames.describe(root, part / path)
-            groups[part].append(frame)
-            if note:
-                notes.append((note, frame.path))
-    pairs = [_paired(root, part, groups[f"{part}/blur"], groups[f"{part}/sharp"]) for part in ("train", "test")]
-    (train_blurred, train_sharp), (test_blurred, test_sharp) = pairs
-    listing = Listing(shown, train_blurred, train_sharp, test_blurred, test_sharp, groups["real_blur"])
-    first = {note: path for note, path in reversed(notes)}
-    counts = Counter(note for note, _ in notes)
-    return listing, [f"{count} photographs: {note} (first: {first[note]})" for note, count in counts.items()]
-
-
-def _paired(root: Path, part: str, blurred: list[Frame], sharp: list[Frame]) -> tuple[list[Frame], list[Frame]]:
-    sides = [_by_name(root, frames_, f"{part}/{half}/") for half, frames_ in (("blur", blurred), ("sharp", sharp))]
-    for mine, other, half in ((*sides, "sharp"), (*sides[::-1], "blur")):
-        for name, frame in mine.items():
-            if name not in other:
-                raise ValueError(f"{root / frame.path}: has no partner {name}.* in {root / part / half}")
-    names = sorted(sides[0])
-    for name in names:
-        b, s = sides[0][name], sides[1][name]
-        if (b.height, b.width) != (s.height, s.width):
-            raise ValueError(
-                f"{root / b.path}: is {b.width}x{b.height}, its partner {s.path} is {s.width}x{s.height} pixels"
-            )
-    return [sides[0][n] for n in names], [sides[1][n] for n in names]
-
-
-def _by_name(root: Path, listed: list[Frame], prefix: str) -> dict[str, Frame]:
-    by_name: dict[str, Frame] = {}
-    for frame in listed:
-        name = frame.name.removeprefix(prefix)
-        if name in by_name:
-            raise ValueError(f"{root / frame.path}: {by_name[name].path} has the same name; which one is meant?")
-        by_name[name] = frame
-    return by_name
+            if part in pairs:
+                pairs[part].append(Pair(f"{stem}/{k}", path, sharp))
+            else:
+                real_blur.append(path)
+    shape = ["real_blur", "test/blur", "test/sharp", "train/blur", "train/sharp"]
+    return Layout(pairs["train"], pairs["test"], real_blur, shape, [], {})

@@ -18,14 +18,14 @@ LAYERS = {0: 1, 2: 1, 4: "pool", 5: 2, 7: 2, 9: "pool", 10: 4, 12: 4, 14: 4}
 class PerceptualParams:
     """Which VGG-19 measures the perceptual distance."""
 
-    weights: str  # "random", or a file with torchvision's vgg19 weights (.pth or .safetensors)
+    weights: str  # "random", "imagenet", or a file with torchvision's vgg19 weights (.pth or .safetensors)
     width: int  # channels of the first layer; 64 in VGG-19, and needed for a weights file
 
     def __post_init__(self) -> None:
         if self.width < 1:
             raise ValueError("perceptual.width must be at least 1")
         if self.weights != RANDOM and self.width != 64:
-            raise ValueError("perceptual.width must be 64 with a weights file")
+            raise ValueError("perceptual.width must be 64 unless weights is random")
 
 
 class VGGFeatures(nn.Module):

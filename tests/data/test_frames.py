@@ -2,12 +2,13 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageOps
 
 from dbgan.data import frames
 
@@ -103,14 +104,14 @@ def test_a_cmyk_jpeg_is_read_as_rgb(tmp_path):
     assert note == "CMYK read as RGB"
 
 
-@pytest.mark.parametrize(("orientation", "turns"), [(6, -1), (8, 1), (3, 2)])
-def test_exif_rotation_is_applied(tmp_path, orientation, turns):
+@pytest.mark.parametrize("orientation", range(2, 9))
+def test_exif_rotation_is_applied(tmp_path, orientation):
     exif = Image.Exif()
     exif[0x0112] = orientation
     Image.fromarray(RGB).save(tmp_path / "a.png", exif=exif)
     image, note, _ = frames.read(tmp_path / "a.png")
-    assert np.array_equal(image, np.rot90(RGB, turns))
-    assert "EXIF" in note
+    assert np.array_equal(image, np.asarray(ImageOps.exif_transpose(Image.open(tmp_path / "a.png"))))
+    assert note == "rotated as its EXIF says"
 
 
 def test_exif_that_rotates_nothing_says_nothing(tmp_path):
@@ -203,11 +204,12 @@ def test_find_refuses_a_folder_without_photographs(tmp_path):
 @pytest.fixture
 def listed(tmp_path) -> frames.Listing:
     frames.write(tmp_path / "sub" / "a.png", RGB)
-    frame, note = frames.describe(tmp_path, (tmp_path / "sub" / "a.png").relative_to(tmp_path))
+    frame, image, note = frames.describe(tmp_path, (tmp_path / "sub" / "a.png").relative_to(tmp_path))
     assert note == ""
+    assert np.array_equal(image, RGB)
     assert (frame.name, frame.path, frame.height, frame.width) == ("sub/a", "sub/a.png", 9, 7)
     assert frame.mean == pytest.approx([RGB[..., channel].mean() for channel in range(3)], abs=5e-4)
-    listing = frames.Listing("", [frame], [frame], [], [], [])
+    listing = frames.Listing("", "", [frame], [frame], [], [], [])
     frames.save_listing(tmp_path / "frames.json", listing)
     return listing
 
@@ -215,6 +217,16 @@ def listed(tmp_path) -> frames.Listing:
 def test_a_listing_comes_back(tmp_path, listed):
     assert frames.load_listing(tmp_path) == listed
     assert np.array_equal(frames.load_frame(tmp_path, listed.train_sharp[0]), RGB)
+
+
+def test_pairs_and_real_blurs_may_lie_in_folders_of_their_own(tmp_path, listed):
+    where = [replace(listed, root=root, real_root=real) for root, real in (("", ""), ("a/b", ""), ("", "../c"))]
+    repository, raw = tmp_path / "repository", tmp_path / "elsewhere" / "raw"
+    assert [frames.roots(listing, raw, repository) for listing in where] == [
+        (raw, raw),
+        (repository / "a" / "b", raw),
+        (raw, repository / ".." / "c"),
+    ]
 
 
 def test_a_photograph_that_changed_since_it_was_listed_is_named(tmp_path, listed):

@@ -22,7 +22,19 @@ def test_a_missing_partner(copied):
 def test_an_empty_folder(copied):
     for path in (copied / "photos" / "train" / "blur").iterdir():
         path.unlink()
-    ends_in_one_line(copied, "download", "train/blur", "no photographs")
+    ends_in_one_line(copied, "download", "train: no blurred photographs beside train/sharp/0.png", "blur, blurred")
+
+
+def test_a_folder_without_photographs(copied):
+    for path in (copied / "photos").rglob("*.png"):
+        path.unlink()
+    ends_in_one_line(copied, "download", "photos", "no photographs")
+
+
+def test_too_many_photographs_that_cannot_be_used(copied, write_params):
+    (copied / "photos" / "train" / "sharp" / "2.png").write_bytes(b"")
+    write_params(copied / "params.yaml", {"data.max_rejected": 0.1})
+    ends_in_one_line(copied, "download", "1 of 8", "0.1", "1 x an empty file, first train/sharp/2.png")
 
 
 def test_no_folder_at_all(copied):
@@ -31,15 +43,15 @@ def test_no_folder_at_all(copied):
 
 
 def test_a_photograph_smaller_than_a_crop(copied, photo):
-    for half in ("blur", "sharp"):
-        Image.fromarray(photo(0, 63, 80)).save(copied / "photos" / "train" / half / "0.png")
+    for number, half in enumerate(("blur", "sharp")):
+        Image.fromarray(photo(number, 63, 80)).save(copied / "photos" / "train" / half / "0.png")
     run_well("download")
     ends_in_one_line(copied, "build_h5", "train/blur/0.png", "80x63", "crop.size")
 
 
 def test_a_test_photograph_smaller_than_a_crop_is_told_before_any_training(copied, photo):
-    for half in ("blur", "sharp"):
-        Image.fromarray(photo(0, 80, 63)).save(copied / "photos" / "test" / half / "0.png")
+    for number, half in enumerate(("blur", "sharp")):
+        Image.fromarray(photo(number, 80, 63)).save(copied / "photos" / "test" / half / "0.png")
     run_well("download")
     ends_in_one_line(copied, "build_h5", "test/blur/0.png", "63x80", "crop.size")
 
