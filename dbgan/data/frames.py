@@ -61,14 +61,22 @@ def read(path: Path) -> tuple[np.ndarray, str, str]:
     """
     try:
         content = path.read_bytes()
-        image, note = _decode(content)
-    except Image.DecompressionBombError as error:
-        raise ValueError(f"{path}: {error}") from None
-    except UnidentifiedImageError:
-        raise ValueError(f"{path}: not a readable photograph (of no known format)") from None
-    except (OSError, SyntaxError, ValueError, EOFError) as error:
+    except OSError as error:
         raise ValueError(f"{path}: not a readable photograph ({error})") from None
+    image, note = decode(content, str(path))
     return image, note, hashlib.sha256(content).hexdigest()
+
+
+def decode(content: bytes, name: str) -> tuple[np.ndarray, str]:
+    """`read`, from the bytes of a photograph that faults call `name`; without the SHA-256."""
+    try:
+        return _decode(content)
+    except Image.DecompressionBombError as error:
+        raise ValueError(f"{name}: {error}") from None
+    except UnidentifiedImageError:
+        raise ValueError(f"{name}: not a readable photograph (of no known format)") from None
+    except (OSError, SyntaxError, ValueError, EOFError) as error:
+        raise ValueError(f"{name}: not a readable photograph ({error})") from None
 
 
 def _decode(content: bytes) -> tuple[np.ndarray, str]:
