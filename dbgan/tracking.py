@@ -16,9 +16,11 @@ from typing import Any
 from dbgan import registry, runtime
 
 EXPERIMENT = "dbgan"
-NOTE = """Training runs: one row a pipeline, its stages below it. To compare, filter
-`tags.pipeline.kind = 'pipeline' and tags.scale = 'sample'`, tick the rows, press Compare, choose `evaluate/psnr` among
-the metrics. Pictures of a pipeline: the artifact `panels` of its run. The networks: the registered model `dbgan`."""
+NOTE = """A row is a pipeline with all parameters and results; its stages and their curves fold out below it.
+
+- Compare: filter `tags.pipeline.kind = 'pipeline' and tags.scale = 'sample'`, tick rows, press Compare, and choose
+  `evaluate/psnr` under Metrics. Columns adds parameters and metrics to this table.
+- Pictures: open a row, Artifacts, `panels`. Networks: Model registry, `dbgan`."""
 BATCH = 1000  # points that MLflow takes in one call
 
 
@@ -173,7 +175,8 @@ def _parent(client, experiment: str, params: dict[str, Any]) -> str:
         "dvc.exp": os.environ.get("DVC_EXP_NAME", ""),
         "dvc.baseline": os.environ.get("DVC_EXP_BASELINE_REV", ""),
     }
-    parent = client.create_run(experiment, run_name=pipeline_id, tags=tags).info.run_id
+    known = {key: text for key, text in tags.items() if text}
+    parent = client.create_run(experiment, run_name=pipeline_id, tags=known).info.run_id
     _log_params(client, parent, params)
     return parent
 
