@@ -13,9 +13,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from dbgan import processes, runtime
+from dbgan import processes, registry, runtime
 
 EXPERIMENT = "dbgan"
+NOTE = """A row is a pipeline with all parameters and results; its stages and their curves fold out below it.
+
+- Compare: filter `tags.pipeline.kind = 'pipeline' and tags.scale = 'sample'`, tick rows, press Compare, and choose
+  `evaluate/psnr` under Metrics. Columns adds parameters and metrics to this table.
+- Pictures: open a row, Artifacts, `panels`. Networks: Model registry, `dbgan`."""
 BATCH = 1000  # points that MLflow takes in one call
 
 
@@ -33,6 +38,10 @@ class Log:
 
     def pipeline(self, metrics: dict[str, dict], *paths: Path) -> None:
         """The results of the whole pipeline, {stage: values}, and its files, for the parent run."""
+
+    def model(self, weights: Path, margin: int, psnr: float) -> None:
+        """The final network for use: an MLflow model of the parent run, and a version of the registered name, tagged
+        with the pipeline and its PSNR; serving.py says what it takes and gives. margin: as in whole_frame."""
 
 
 class _MlflowLog(Log):
@@ -71,6 +80,12 @@ class _MlflowLog(Log):
                     self._client.set_tag(self._parent, key, value)
             self._client.set_terminated(self._parent)
         self._copy(self._parent, paths)
+
+    def model(self, weights: Path, margin: int, psnr: float) -> None:
+        with _no_harm():
+            pipeline_id = self._client.get_run(self._parent).data.tags["pipeline.id"]
+            tags = {"pipeline.id": pipeline_id, "psnr": f"{psnr:.4f}"}
+            runtime.say(f"MLflow: the network is {registry.publish(self._client, self._parent, weights, margin, tags)}")
 
     def _copy(self, run_id: str, paths: tuple[Path, ...]) -> None:
         with _no_harm():
@@ -112,6 +127,7 @@ def _start(stage: str, params: dict[str, Any], used: list[str]) -> _MlflowLog:
     import logging
 
     logging.getLogger("alembic").setLevel(logging.WARNING)  # the migrations of a new store are no news
+    os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
     import mlflow
     from filelock import FileLock
 
@@ -124,7 +140,8 @@ def _start(stage: str, params: dict[str, Any], used: list[str]) -> _MlflowLog:
         client = mlflow.MlflowClient()
         found = client.get_experiment_by_name(EXPERIMENT)
         artifacts = (home / "mlartifacts").as_uri() if uri.startswith("sqlite:") else None
-        experiment = found.experiment_id if found else client.create_experiment(EXPERIMENT, artifacts)
+        note = {"mlflow.note.content": NOTE}
+        experiment = found.experiment_id if found else client.create_experiment(EXPERIMENT, artifacts, note)
         parent = _parent(client, experiment, params)
     tags = {"mlflow.parentRunId": parent, "mlflow.runName": stage, "stage": stage, "pipeline.kind": "stage"}
     child = client.create_run(experiment, run_name=stage, tags=tags | {"pipeline.id": _pipeline_id(params)})
@@ -158,7 +175,8 @@ def _parent(client, experiment: str, params: dict[str, Any]) -> str:
         "dvc.exp": os.environ.get("DVC_EXP_NAME", ""),
         "dvc.baseline": os.environ.get("DVC_EXP_BASELINE_REV", ""),
     }
-    parent = client.create_run(experiment, run_name=pipeline_id, tags=tags).info.run_id
+    known = {key: text for key, text in tags.items() if text}
+    parent = client.create_run(experiment, run_name=pipeline_id, tags=known).info.run_id
     _log_params(client, parent, params)
     return parent
 

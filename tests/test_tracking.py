@@ -28,6 +28,7 @@ def test_tracking_can_be_off_and_leaves_nothing_then(tmp_path, monkeypatch, word
         log.files(tmp_path / "missing")
         log.tags(a="b")
         log.pipeline({"pretrain": {"loss": 1.0}})
+        log.model(tmp_path / "missing", 4, 20.0)
     assert not list(tmp_path.iterdir())
 
 
@@ -57,7 +58,9 @@ def test_stages_record_under_one_parent(on):
     import mlflow
 
     client = mlflow.MlflowClient()
-    experiment = client.get_experiment_by_name("dbgan").experiment_id
+    found = client.get_experiment_by_name("dbgan")
+    assert "evaluate/psnr" in found.tags["mlflow.note.content"]
+    experiment = found.experiment_id
     runs = {(run.info.run_name, run.data.params.get("seed")): run for run in client.search_runs([experiment])}
     parents = [run for run in runs.values() if run.data.tags["pipeline.kind"] == "pipeline"]
     assert len(runs) == 7
@@ -67,6 +70,7 @@ def test_stages_record_under_one_parent(on):
 
     assert parent.data.tags["pipeline.id"].startswith("exp-a-")
     assert parent.data.tags["scale"] == "sample"
+    assert "dvc.baseline" not in parent.data.tags  # empty, so left out
     assert parent.data.params == {
         "scale": "sample",
         "seed": "7",

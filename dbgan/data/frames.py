@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 from collections.abc import Iterator
@@ -107,21 +108,33 @@ def read(path: Path) -> tuple[np.ndarray, str, str]:
         raise Unreadable(path, f"{kind} is not read; convert it to JPEG or PNG")
     try:
         with path.open("rb") as file:
-            image, note = _decode(path, file)
+            image, note = _checked(path, file)
             file.seek(0)
             return image, note, hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise Unreadable(path, f"not a readable photograph ({error.strerror or error})") from None
+
+
+def decode(content: bytes, name: str) -> tuple[np.ndarray, str]:
+    """`read`, from the bytes of a photograph that faults call `name`; without the SHA-256."""
+    return _checked(Path(name), io.BytesIO(content))
+
+
+def _checked(path: Path, file: BinaryIO) -> tuple[np.ndarray, str]:
+    try:
+        return _decode(path, file)
     except Unreadable:
         raise
     except UnidentifiedImageError:
-        raise Unreadable(path, _foreign(path)) from None
+        raise Unreadable(path, _foreign(file)) from None
     except Exception as error:  # decoders end on damaged files in errors of nearly every kind
         detail = getattr(error, "strerror", None) or error or type(error).__name__
         raise Unreadable(path, f"not a readable photograph ({detail})") from None
 
 
-def _foreign(path: Path) -> str:
-    with path.open("rb") as file:
-        head = file.read(12)
+def _foreign(file: BinaryIO) -> str:
+    file.seek(0)
+    head = file.read(12)
     if not head:
         return "an empty file"
     if head[4:8] == b"ftyp" and head[8:12] in HEIC_BRANDS:
