@@ -156,7 +156,11 @@ def _in_order(curves: dict[str, Any]) -> dict[str, Any]:
 
 def _experiments(root: Path) -> tuple[list[str], list[list[str]]] | None:
     listed = origin.experiments(root)
-    return listed and (listed[0], [[figures.text(cell) for cell in row] for row in listed[1]])
+    if not listed:
+        return None
+    columns, rows = listed
+    digits = [figures.digits(column) for column in columns]
+    return columns, [[figures.text(cell, n) for cell, n in zip(row, digits, strict=True)] for row in rows]
 
 
 def _hash(text: str) -> str:

@@ -51,6 +51,13 @@ def test_text_of_a_figure(value, digits, sign, expected):
     assert figures.text(value, digits, sign) == expected
 
 
+@pytest.mark.parametrize(
+    ("key", "digits"), [("psnr", 2), ("ssim_blurred", 4), ("bgan_realism", 3), ("alpha", None), ("psnr_margin", None)]
+)
+def test_a_known_figure_has_its_digits(key, digits):
+    assert figures.digits(key) == digits
+
+
 def frames(*gains):
     return [
         {"frame": str(i), "psnr_blurred": 20.0, "psnr": None if g is None else 20.0 + g} for i, g in enumerate(gains)
