@@ -11,7 +11,7 @@ from PIL import Image
 from small_run import EVIL, ROOT
 
 from dbgan import runtime
-from dbgan.report.page import BUDGET
+from dbgan.reporting.page import BUDGET
 
 SECTIONS = ["figures", "test", "frames", "real", "bgan", "curves", "experiments", "parameters", "versions"]
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from dbgan.report import figures
+from dbgan.reporting import figures
 
 
 def test_scores_stand_beside_their_baseline():

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dbgan.report import charts, figures, images, origin, results
+from dbgan.reporting import charts, figures, images, origin, results
 
 HERE = Path(__file__).parent
 BUDGET = 4_000_000  # bytes for all pictures together; the page stays below 5 MB
