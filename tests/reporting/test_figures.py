@@ -2,7 +2,7 @@
 
 import pytest
 
-from dbgan.report import figures
+from dbgan.reporting import figures
 
 
 def test_scores_stand_beside_their_baseline():
@@ -49,6 +49,13 @@ def test_every_figure_is_shown_once():
 )  # fmt: skip
 def test_text_of_a_figure(value, digits, sign, expected):
     assert figures.text(value, digits, sign) == expected
+
+
+@pytest.mark.parametrize(
+    ("key", "digits"), [("psnr", 2), ("ssim_blurred", 4), ("bgan_realism", 3), ("alpha", None), ("psnr_margin", None)]
+)
+def test_a_known_figure_has_its_digits(key, digits):
+    assert figures.digits(key) == digits
 
 
 def frames(*gains):

@@ -3,7 +3,7 @@
 import pytest
 
 from dbgan import runtime
-from dbgan.report import results
+from dbgan.reporting import results
 
 
 def read(root):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dbgan.report import charts, figures, images, origin, results
+from dbgan.reporting import charts, figures, images, origin, results
 
 HERE = Path(__file__).parent
 BUDGET = 4_000_000  # bytes for all pictures together; the page stays below 5 MB
@@ -72,8 +72,9 @@ def render(metrics: Path, panels: Path, params: dict[str, Any], root: Path) -> s
         stages=[(name, figures.others(found.metrics[name])) for name in found.metrics if name != "evaluate"],
         comparisons=comparisons,
         more={kind: len(found.panels[kind]) - len(comparisons[kind]) for kind in SHOWN},
-        worst=[_frame(found, i, comparisons) for i in worst],
-        best=[_frame(found, i, comparisons) for i in best],
+        worst=[_frame(found, i) for i in worst],
+        best=[_frame(found, i) for i in best],
+        anchors={shown.anchor for shown in comparisons["test"]},
         frames=len(found.frames),
         trainings=trainings,
         missing=[title for name, title in TRAININGS.items() if not found.curves.get(name)],
@@ -89,7 +90,7 @@ def render(metrics: Path, panels: Path, params: dict[str, Any], root: Path) -> s
 
 def _comparisons(found: results.Results) -> dict[str, list[Comparison]]:
     """The pictures of each kind, all together within BUDGET."""
-    chosen = [(kind, i) for kind, limit in SHOWN.items() for i in images.evenly(list(found.panels[kind]), limit)]
+    chosen = [(kind, i) for kind in SHOWN for i in _chosen(found, kind)]
     photos = [images.photographs(found.panels[kind][i], len(VIEWS[kind])) for kind, i in chosen]
     uris = iter(images.data_uris([photo for views in photos for photo in views], BUDGET))
     made: dict[str, list[Comparison]] = {kind: [] for kind in SHOWN}
@@ -100,18 +101,23 @@ def _comparisons(found: results.Results) -> dict[str, list[Comparison]]:
     return made
 
 
+def _chosen(found: results.Results, kind: str) -> list[int]:
+    """Numbers of the pictures that are shown, the worst and the best frame among them where they have one."""
+    chosen = set(images.evenly(list(found.panels[kind]), SHOWN[kind]))
+    if kind == "test":
+        worst, best = figures.extremes(found.frames)
+        chosen |= {*worst[:1], *best[:1]} & set(found.panels[kind])
+    return sorted(chosen)
+
+
 def _caption(found: results.Results, kind: str, number: int) -> tuple[str, str]:
-    if kind == "real":
-        return f"Real photograph {number + 1}", ""
-    if number >= len(found.frames):
-        return f"Test photograph {number + 1}", ""
-    row = found.frames[number]
-    if kind == "bgan" or figures.gain(row) is None:
-        return row["frame"], ""
-    before, after = (figures.text(row[key], 2) for key in ("psnr_blurred", "psnr"))
-    return row[
-        "frame"
-    ], f"PSNR {before} dB blurred, {after} dB restored ({figures.text(figures.gain(row), 2, sign=True)})"
+    if kind == "bgan":  # numbered among the photographs that BGAN blurred, not among all test frames
+        return "A sharp test photograph", ""
+    if kind == "real" or number >= len(found.frames):
+        return f"{'Real' if kind == 'real' else 'Test'} photograph {number + 1}", ""
+    row = _frame(found, number)
+    note = "PSNR {before} dB blurred, {after} dB restored ({gain})".format(**row)
+    return row["name"], "" if row["gain"] == figures.NONE else note
 
 
 def _lead(params: dict[str, Any]) -> str:
@@ -121,13 +127,16 @@ def _lead(params: dict[str, Any]) -> str:
     return f"Scale {scale}, photographs: {data}. {networks}; alpha {value('alpha')}, seed {value('seed')}."
 
 
-def _frame(found: results.Results, number: int, comparisons: dict[str, list[Comparison]]) -> dict[str, Any]:
-    """A row of the table of single frames, with the anchor of its picture if the page shows one."""
+def _frame(found: results.Results, number: int) -> dict[str, str]:
+    """Name and PSNR of a test frame, and the anchor that its picture has if the page shows one."""
     row = found.frames[number]
-    anchors = [shown.anchor for shown in comparisons["test"] if shown.anchor == f"test-{number}"]
-    before, after = (figures.text(row[key], 2) for key in ("psnr_blurred", "psnr"))
-    gain = figures.text(figures.gain(row), 2, sign=True)
-    return {"name": row["frame"], "before": before, "after": after, "gain": gain, "anchor": (anchors or [None])[0]}
+    return {
+        "name": row["frame"],
+        "before": figures.text(row.get("psnr_blurred"), 2),
+        "after": figures.text(row.get("psnr"), 2),
+        "gain": figures.text(figures.gain(row), 2, sign=True),
+        "anchor": f"test-{number}",
+    }
 
 
 def _training(title: str, curve: dict[str, list[float | None]]) -> Training:
@@ -156,7 +165,11 @@ def _in_order(curves: dict[str, Any]) -> dict[str, Any]:
 
 def _experiments(root: Path) -> tuple[list[str], list[list[str]]] | None:
     listed = origin.experiments(root)
-    return listed and (listed[0], [[figures.text(cell) for cell in row] for row in listed[1]])
+    if not listed:
+        return None
+    columns, rows = listed
+    digits = [figures.digits(column) for column in columns]
+    return columns, [[figures.text(cell, n) for cell, n in zip(row, digits, strict=True)] for row in rows]
 
 
 def _hash(text: str) -> str:

@@ -10,7 +10,7 @@ from small_run import EVIL, ROOT, SCORES
 from dbgan import params as settings
 from dbgan import runtime
 from dbgan.metrics import pictures
-from dbgan.report import page
+from dbgan.reporting import page
 
 
 @pytest.fixture(scope="session")

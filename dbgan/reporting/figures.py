@@ -89,6 +89,12 @@ def text(value: Any, digits: int | None = None, sign: bool = False) -> str:
     return (f"+{written}" if sign and float(written) > 0 else written).replace("-", "\N{MINUS SIGN}")
 
 
+def digits(key: str) -> int | None:
+    """Decimals that a figure of the evaluation is shown with; None for a key that is none of them."""
+    base = key.removesuffix("_blurred").removesuffix("_pretrained")
+    return SCORES[base][1] if base in SCORES else OTHERS.get(key, ("", None))[1]
+
+
 def gain(row: dict[str, Any]) -> float | None:
     """PSNR of the restored frame less that of the blurred one, dB."""
     after, before = row.get("psnr"), row.get("psnr_blurred")

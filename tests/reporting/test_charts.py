@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from dbgan.report import charts
+from dbgan.reporting import charts
 
 BOTTOM, TOP = charts.HEIGHT - charts.BOTTOM, charts.TOP
 RIGHT = charts.WIDTH - charts.RIGHT

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from dbgan.metrics import pictures
-from dbgan.report import images
+from dbgan.reporting import images
 
 
 def decoded(uri):
