@@ -27,14 +27,14 @@ def root() -> Path:
     return Path(os.environ.get("DVC_ROOT") or Path(__file__).parent.parent).resolve()
 
 
-def app(main: Callable[..., None]) -> typer.Typer:
-    """`main` as a Typer command that ends bad input with one line on stderr and exit code 1.
+def command(main: Callable[..., None]) -> Callable[..., None]:
+    """`main` as a function for Typer that ends bad input with one line on stderr and exit code 1.
 
     Input faults are raised as ValueError or OSError throughout the project. DBGAN_TRACEBACK=1 shows where.
     """
 
     @functools.wraps(main)
-    def command(*args, **kwargs) -> None:
+    def clean(*args, **kwargs) -> None:
         try:
             return main(*args, **kwargs)
         except KeyboardInterrupt:
@@ -47,8 +47,13 @@ def app(main: Callable[..., None]) -> typer.Typer:
         typer.echo(f"{Path(main.__code__.co_filename).stem}: {message}", err=True)
         raise typer.Exit(code)
 
+    return clean
+
+
+def app(main: Callable[..., None]) -> typer.Typer:
+    """A Typer application of one command, see `command`."""
     cli = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-    cli.command()(command)
+    cli.command()(command(main))
     return cli
 
 

@@ -1,0 +1,18 @@
+"""The trained networks as tools for photographs: python -m dbgan --help"""
+
+import typer
+
+from dbgan import blur, deblur, runtime
+
+app = typer.Typer(
+    help="Deblur photographs, or blur sharp ones as realistically as BGAN has learnt.",
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # examples in the help keep their lines
+)
+app.command("deblur")(runtime.command(deblur.main))
+app.command("blur")(runtime.command(blur.main))
+
+if __name__ == "__main__":
+    app(prog_name="python -m dbgan")
