@@ -75,7 +75,8 @@ def _decode(content: bytes) -> Photo:
         notes = [f"the first of {n} pictures"] if (n := getattr(image, "n_frames", 1)) > 1 else []
         is_deep, form = deep.is_deep(image), image.format
         exif, fault = _exif(image)
-        image.load()
+        if not is_deep:
+            image.load()
         sampling = get_sampling(image) if form in ("JPEG", "MPO") else 0
         icc, dpi = image.info.get("icc_profile"), image.info.get("dpi")
         if is_deep:

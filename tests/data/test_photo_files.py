@@ -208,3 +208,12 @@ def test_grey_is_the_mean_and_levels_are_clamped():
     image = photo_files.to_float(np.full((2, 2, 3), (0, 30, 90), np.uint8))
     assert photo_files.to_levels(image, np.zeros((2, 2, 1), np.uint8)).tolist() == [[[40], [40]]] * 2
     assert photo_files.to_levels(image * 9, np.zeros((2, 2, 3), np.uint8))[0, 0].tolist() == [0, 255, 255]
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif", ".ppm"])
+def test_16_bits_cut_short_are_refused_by_name(tmp_path, suffix):
+    path = tmp_path / f"a{suffix}"
+    write_deep(path, deep(3))
+    path.write_bytes(path.read_bytes()[:-60])
+    with pytest.raises(ValueError, match=f"a{suffix}: not a readable photograph"):
+        photo_files.read(path)
