@@ -2,16 +2,18 @@
 
 import typer
 
-from dbgan import report, runtime
+from dbgan import blur, deblur, report, runtime
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, no_args_is_help=True)
-app.command("report")(runtime.app(report.main).registered_commands[0].callback)
-
-
-@app.callback()
-def main() -> None:
-    """Tools around the trained networks and their results."""
-
+app = typer.Typer(
+    help="Deblur photographs, blur sharp ones as realistically as BGAN has learnt, show the results as a page.",
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # examples in the help keep their lines
+)
+app.command("deblur")(runtime.command(deblur.main))
+app.command("blur")(runtime.command(blur.main))
+app.command("report")(runtime.command(report.main))
 
 if __name__ == "__main__":
     app(prog_name="python -m dbgan")

@@ -29,8 +29,8 @@ def root() -> Path:
     return Path(os.environ.get("DVC_ROOT") or Path(__file__).parent.parent).resolve()
 
 
-def app(main: Callable[..., None], together: bool = False) -> typer.Typer:
-    """`main` as a Typer command that ends bad input with one line on stderr and exit code 1.
+def command(main: Callable[..., None], together: bool = False) -> Callable[..., None]:
+    """`main` as a function for Typer that ends bad input with one line on stderr and exit code 1.
 
     Input faults are raised as ValueError or OSError throughout the project. DBGAN_TRACEBACK=1 shows where. With
     `together`, several processes can do the work, see processes.py.
@@ -38,7 +38,7 @@ def app(main: Callable[..., None], together: bool = False) -> typer.Typer:
     name = Path(main.__code__.co_filename).stem
 
     @functools.wraps(main)
-    def command(*args, **kwargs) -> None:
+    def clean(*args, **kwargs) -> None:
         if together and (code := processes.launch(f"stages.{name}")) is not None:
             raise typer.Exit(code)
         try:
@@ -61,8 +61,13 @@ def app(main: Callable[..., None], together: bool = False) -> typer.Typer:
         typer.echo(f"{who}: {message}", err=True)
         raise typer.Exit(code)
 
+    return clean
+
+
+def app(main: Callable[..., None], together: bool = False) -> typer.Typer:
+    """A Typer application of one command, see `command`."""
     cli = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-    cli.command()(command)
+    cli.command()(command(main, together))
     return cli
 
 

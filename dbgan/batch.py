@@ -1,0 +1,81 @@
+"""Many photographs through a network, one after the other: what the commands for users share."""
+
+import os
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import typer
+
+from dbgan import runtime
+
+MARGIN = 16  # pixels mirrored around a photograph, as `evaluate.margin` in params.yaml
+BLIND = 128  # pixels that tiles overlap where a network sees all of its image: more makes the tiles more alike
+
+Job = tuple[Path, list[Path]]  # a photograph and the files that it becomes
+
+
+def jobs(inputs: list[str], out: Path, targets: Callable[[Path], list[Path]]) -> list[Job]:
+    """What `inputs` name, and the files that each becomes by its path in `out`.
+
+    Raises ValueError as dbgan.data.inputs does.
+    """
+    from dbgan.data import inputs as given
+
+    if out.exists() and not out.is_dir():
+        raise ValueError(f"{out}: is no folder")
+    found = given.photographs(inputs, out)
+    given.check_targets(found, targets)
+    return [(file, targets(name)) for file, name in found]
+
+
+def each(all_jobs: list[Job], work: Callable[[Path, list[Path]], str], force: bool, verb: str) -> None:
+    """Do all jobs, but for results that are there already; `work` makes the files and gives a note, "" for none.
+
+    A photograph that fails costs one line on stderr; the others go on, and the exit code is 1 at the end.
+    """
+    kept = failed = 0
+    bar = runtime.progress(all_jobs, desc=verb, unit="photo")
+    for file, targets in bar:
+        missing = targets if force else [target for target in targets if not target.exists()]
+        kept += len(targets) - len(missing)
+        try:
+            if missing and (note := work(file, missing)):
+                bar.write(f"{file}: {note}", file=sys.stderr)
+        except (ValueError, OSError, MemoryError, RuntimeError) as error:
+            if os.environ.get("DBGAN_TRACEBACK"):
+                raise
+            text = " ".join(str(error).split()) or type(error).__name__
+            bar.write(f"{verb}: {text if str(file) in text else f'{file}: {text}'}", file=sys.stderr)
+            failed += 1
+    if kept:
+        runtime.say(f"{verb}: {kept} results were there already and are left as they are; --force makes them anew")
+    if failed:
+        runtime.say(f"{verb}: {failed} of {len(all_jobs)} photographs failed")
+        raise typer.Exit(1)
+
+
+def weights(path: Path | None, default: str) -> Path:
+    """The weights file to use: the user's, or that of the repository's last run."""
+    if path is None and not (path := runtime.root() / "models" / default).is_file():
+        raise ValueError(f"{path}: no network is trained yet; run `dvc repro` first, or name one by --model")
+    return path
+
+
+def cuts(reach: int | None, multiple: int, tile: int):
+    """How to cut photographs for a network that sees `reach` pixels far, None for all of its image."""
+    from dbgan.metrics.tiles import Cuts
+
+    if tile < 32:
+        raise ValueError(f"--tile {tile}: at least 32 pixels are needed")
+    overlap = -(-BLIND // multiple) * multiple if reach is None else reach
+    return Cuts(tile, overlap, overlap // 2 if reach is None else 0, multiple)
+
+
+def tiles_watched(name: str) -> Callable[[list], Iterable]:
+    """A progress bar for the tiles of one photograph, when there are several."""
+
+    def watch(tiles: list) -> Iterable:
+        return runtime.progress(tiles, desc=name, unit="tile", leave=False) if len(tiles) > 1 else tiles
+
+    return watch

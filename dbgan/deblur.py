@@ -1,0 +1,78 @@
+"""Deblur photographs: python -m dbgan deblur photo.jpg --out restored"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dbgan import batch, checkpoint, runtime
+
+
+def main(
+    inputs: Annotated[list[str], typer.Argument(metavar="INPUT", help='Photographs, folders, or patterns ("*.jpg").')],
+    out: Annotated[Path, typer.Option(help="Folder for the results, under the same names.")],
+    model: Annotated[Path | None, typer.Option(help="Weights of another network that this project trained.")] = None,
+    released: Annotated[
+        tuple[str, Path] | None,
+        typer.Option(metavar="NAME FILE", help="An authors' checkpoint: dbgan, srresnet, deblurgan, mprnet or nafnet."),
+    ] = None,
+    ensemble: Annotated[
+        bool, typer.Option("--ensemble", help="Mean of eight flips and turns: slower by as much.")
+    ] = False,
+    tile: Annotated[int, typer.Option(help="Pixels a side of the tiles: larger ones need more memory.")] = 1024,
+    force: Annotated[bool, typer.Option("--force", help="Make results anew that are there already.")] = False,
+) -> None:
+    """Deblur photographs.
+
+    Format, size, 16 bits, transparency, EXIF data and colour profile are kept; pixels are turned upright. Exit code 0:
+    all done, 1: some failed, each with one line that says why, 2: wrong options.
+
+    \b
+    python -m dbgan deblur photo.jpg --out restored
+    python -m dbgan deblur holidays "scans/*.tif" --out restored --ensemble
+    python -m dbgan deblur photo.jpg --out restored --model models/dbgan_pretrained.safetensors
+    python -m dbgan deblur photo.jpg --out restored --released nafnet NAFNet-GoPro-width64.pth
+    """
+    from dbgan.data import inputs as given
+    from dbgan.data import photo_files
+
+    if model and released:
+        raise ValueError("--model and --released: name one network, not two")
+    work = batch.jobs(inputs, out, lambda path: [out / photo_files.written_as(path)])
+
+    import torch
+
+    from dbgan.metrics.ensemble import ensemble as turned
+    from dbgan.metrics.tiles import in_tiles
+    from dbgan.models import photo_network
+    from dbgan.models.generators import DEBLURS, build_generator
+    from dbgan.models.released import read_released
+
+    if released:
+        name, file = released
+        sizes = {"train_size": 256} if name == "nafnet" else {}  # as its authors test on GoPro (TLC)
+        network, config = read_released(name, file, **sizes)
+    else:
+        model = batch.weights(model, "dbgan.safetensors")
+        network, (name, config) = checkpoint.load(model, build_generator, DEBLURS), checkpoint.recipe(model)
+    function = photo_network.photo_network(network, name, config)
+    multiple = photo_network.multiple(name, config)
+    cuts = batch.cuts(photo_network.reach(function, multiple), multiple, tile)
+    device = runtime.device(torch.get_num_threads())
+    network.to(device)
+    function = turned(function) if ensemble else function
+
+    @torch.inference_mode()
+    def restore(tile, _):
+        return photo_files.to_levels(function(photo_files.to_float(tile).to(device)), tile)
+
+    def one(source: Path, targets: list[Path]) -> str:
+        (target,) = targets
+        form = given.file_format(target)
+        photo = photo_files.read(source)
+        pixels = in_tiles(restore, photo.pixels, batch.MARGIN, cuts, batch.tiles_watched(source.name))
+        with runtime.whole(target) as part:
+            photo_files.write(part, photo, pixels, form)
+        return photo.note
+
+    batch.each(work, one, force, "deblur")

@@ -1,0 +1,192 @@
+"""python -m dbgan: the commands as users run them, with networks that are tiny or do nothing."""
+
+import shlex
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from typer.testing import CliRunner
+
+from dbgan import checkpoint
+from dbgan.__main__ import app
+from dbgan.data import frames, photo_files
+from dbgan.metrics.restore import whole_frame
+from dbgan.models.generators import build_generator, new_generator
+
+DBGAN = {"width": 4, "blocks": 1, "growth": 4, "downsample": 2}
+BGAN = DBGAN | {"downsample": 1, "batch_norm": True}
+
+
+def run(line):
+    return CliRunner().invoke(app, shlex.split(str(line)))
+
+
+def files(folder):
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+
+
+def save(path, name, std, **config):
+    path.parent.mkdir(exist_ok=True)
+    checkpoint.save(path, new_generator(name, 0, std, **config), name, config)
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch, photo):
+    """Two photographs, and weights where a run of the pipeline leaves them: DBGAN changes nothing."""
+    monkeypatch.chdir(tmp_path)
+    save(tmp_path / "models/dbgan.safetensors", "dbgan", 0.0, **DBGAN)
+    save(tmp_path / "other.safetensors", "dbgan", 0.1, **DBGAN)
+    save(tmp_path / "models/bgan.safetensors", "bgan", 0.1, **BGAN, noise="vector")
+    save(tmp_path / "spatial.safetensors", "bgan", 0.1, **BGAN, noise="spatial")
+    (tmp_path / "in").mkdir()
+    for n, name in enumerate(("a.png", "b.png")):
+        Image.fromarray(photo(n)).save(tmp_path / "in" / name)
+    return tmp_path
+
+
+def test_a_folder_is_deblurred_by_the_trained_network(place, photo):
+    result = run("deblur in --out out")
+    assert result.exit_code == 0, result.output
+    assert files(place / "out") == ["a.png", "b.png"]
+    assert np.array_equal(frames.read(place / "out/a.png")[0], photo(0))
+
+
+@pytest.mark.parametrize("tile", [32, 1024])
+def test_another_model_and_any_tiles_give_what_the_evaluation_gives(place, photo, tile):
+    assert run(f"deblur in/a.png --out out --model other.safetensors --tile {tile}").exit_code == 0
+    network = checkpoint.load(place / "other.safetensors", build_generator, ["dbgan"])
+    expected = frames.to_uint8(whole_frame(network, frames.to_float(photo(0)), 16))
+    found = frames.read(place / "out/a.png")[0]
+    assert np.abs(found.astype(int) - expected).max() <= 1
+    assert np.abs(found.astype(int) - photo(0)).max() > 5
+
+
+def test_the_ensemble_turns_with_the_photograph(place, photo):
+    Image.fromarray(np.rot90(photo(0))).save("in/turned.png")
+    assert run("deblur in/a.png in/turned.png --out out --model other.safetensors --ensemble").exit_code == 0
+    plain, turned = (frames.read(place / "out" / name)[0].astype(int) for name in ("a.png", "turned.png"))
+    assert np.abs(np.rot90(plain) - turned).max() <= 1
+
+
+@pytest.mark.parametrize("name", ["deblurgan", "srresnet", "nafnet", "mprnet", "sftnet_deblur"])
+def test_each_network_deblurs(place, name):
+    sizes = {
+        "deblurgan": {"width": 2, "blocks": 1},
+        "srresnet": {"width": 2, "blocks": 1},
+        "nafnet": {"width": 2, "encoder_blocks": [1], "middle_blocks": 1, "decoder_blocks": [1], "train_size": 16},
+        "mprnet": {"width": 4, "unet_growth": 0, "orsnet_growth": 0, "blocks": 1, "reduction": 2},
+        "sftnet_deblur": {"width": 2, "blocks": 1},
+    }
+    save(place / "new.safetensors", name, 0.1, **sizes[name])
+    result = run("deblur in/a.png --out out --model new.safetensors --tile 32")
+    assert result.exit_code == 0, result.output
+    assert frames.read(place / "out/a.png")[0].shape == (72, 64, 3)
+
+
+def test_an_authors_file_deblurs(place, photo):
+    network = new_generator("srresnet", 0, 0.1, width=4, blocks=1)
+    names = {"head": "0", "blocks.0.convs.0": "1.sub.0.res.0", "blocks.0.convs.1": "1.sub.0.res.2"}
+    names |= {"after_blocks": "1.sub.1", "before_tail": "2", "tail": "4"}
+    weights = network.state_dict()
+    renamed = {
+        f"model.{new}.{leaf}": weights[f"{old}.{leaf}"] for old, new in names.items() for leaf in ("weight", "bias")
+    }
+    torch.save(renamed, place / "theirs.pth")
+    result = run("deblur in/a.png --out out --released srresnet theirs.pth")
+    assert result.exit_code == 0, result.output
+    expected = frames.to_uint8(whole_frame(network.eval(), frames.to_float(photo(0)), 16))
+    assert np.abs(frames.read(place / "out/a.png")[0].astype(int) - expected).max() <= 1
+
+
+def test_one_bad_file_does_not_stop_the_rest(place):
+    (place / "in/aa.jpg").write_bytes(b"no photograph")
+    (place / "in/ab.png").write_bytes((place / "in/a.png").read_bytes()[:200])
+    result = run("deblur in --out out")
+    assert result.exit_code == 1
+    assert files(place / "out") == ["a.png", "b.png"]
+    assert "in/aa.jpg: not a readable photograph" in result.stderr
+    assert "in/ab.png: not a readable photograph" in result.stderr
+    assert "2 of 4 photographs failed" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_results_are_kept_unless_forced(place, photo):
+    (place / "out").mkdir()
+    (place / "out/a.png").write_text("mine")
+    result = run("deblur in --out out")
+    assert result.exit_code == 0
+    assert "1 results were there already" in result.stderr
+    assert (place / "out/a.png").read_text() == "mine"
+    assert run("deblur in --out out --force").exit_code == 0
+    assert np.array_equal(frames.read(place / "out/a.png")[0], photo(0))
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "message"),
+    [
+        ("deblur none.png --out out", 1, "deblur: none.png: there is no such photograph or folder"),
+        ("deblur in/a.png in/b.png ./in --out in", 1, "but those in"),
+        ("deblur in/a.png --out in", 1, "is one of the inputs"),
+        ("deblur in/a.png --out in/b.png", 1, "in/b.png: is no folder"),
+        ("deblur in --out out --model models/bgan.safetensors", 1, "holds the network 'bgan'"),
+        ("deblur in --out out --model other.safetensors --released dbgan x.pth", 1, "not two"),
+        ("deblur in --out out --released unet in/a.png", 1, "no released network is called 'unet'"),
+        ("deblur in --out out --tile 3", 1, "--tile 3"),
+        ("blur in/a.png --out out --model models/dbgan.safetensors", 1, "holds the network 'dbgan'"),
+        ("deblur --out out", 2, "Missing argument"),
+        ("deblur in", 2, "Missing option"),
+        ("blur in --out out --variants 0", 2, "--variants"),
+    ],
+)
+def test_bad_input_is_one_line_and_leaves_nothing(place, line, code, message):
+    before = files(place)
+    result = run(line)
+    assert (result.exit_code, files(place)) == (code, before)
+    assert message in " ".join(result.stderr.split())
+    assert code == 2 or len(result.stderr.splitlines()) == 1
+
+
+def test_without_a_trained_network_it_says_what_to_do(place):
+    (place / "models/dbgan.safetensors").unlink()
+    assert "run `dvc repro` first" in run("deblur in --out out").stderr
+
+
+def test_blurs_are_pairs_that_depend_on_name_and_seed_only(place, photo):
+    result = run("blur in --out pairs --variants 2")
+    assert result.exit_code == 0, result.output
+    names = [f"{half}/{stem}_{k}.png" for half in ("blur", "sharp") for stem in "ab" for k in range(2)]
+    assert files(place / "pairs") == names
+    first = {name: (place / "pairs" / name).read_bytes() for name in names}
+    assert len(set(first.values())) == 6
+    assert first["sharp/a_0.png"] == (place / "in/a.png").read_bytes()
+    assert run("blur in/b.png in/a.png --out again --tile 32").exit_code == 0
+    found = frames.read(place / "again/blur/b_0.png")[0].astype(int)
+    assert np.abs(found - frames.read(place / "pairs/blur/b_0.png")[0]).max() <= 1
+    assert run("blur in --out other --seed 1").exit_code == 0
+    assert (place / "other/blur/b_0.png").read_bytes() != first["blur/b_0.png"]
+
+
+def test_a_noise_map_of_pixels_is_drawn_once_for_the_photograph(place):
+    for tile in (32, 512):
+        assert run(f"blur in/a.png --out {tile} --model spatial.safetensors --tile {tile}").exit_code == 0
+    one, other = (frames.read(place / out / "blur/a_0.png")[0].astype(int) for out in ("32", "512"))
+    assert np.abs(one - other).max() <= 1
+
+
+def test_16_bits_go_through(place):
+    pixels = np.random.default_rng(0).integers(0, 65536, (40, 50, 3), np.uint16)
+    photo = photo_files.Photo(pixels, None, None, b"", None, 0, "")
+    photo_files.write(place / "in/c.png", photo, pixels, "PNG")
+    assert run("deblur in/c.png --out out").exit_code == 0
+    assert np.array_equal(photo_files.read(place / "out/c.png").pixels, pixels)
+
+
+def test_help_shows_examples_that_parse(place):
+    assert {"deblur", "blur"} <= set(run("--help").output.split())
+    for command in ("deblur", "blur"):
+        shown = run(f"{command} --help").output.splitlines()
+        examples = [line.split("python -m dbgan ")[1] for line in shown if "python -m dbgan " in line]
+        assert len([line for line in examples if not line.startswith("[")]) >= 2
+        for line in examples:
+            assert run(line).exit_code != 2 or line.startswith(command + " [")
