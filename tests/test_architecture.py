@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[1]
 # These cannot change a result, so must not cause a training; what is fetched is known by its digest.
 NO_EFFECT = {f"dbgan/{name}.py" for name in ("tracking", "registry", "runtime")}
 NO_EFFECT |= {f"dbgan/data/{name}.py" for name in ("fetch", "transfer", "answers")}
-TOP = {f"dbgan/{name}.py" for name in ("params", "runtime", "checkpoint", "tracking", "registry")}
+TOP = {f"dbgan/{name}.py" for name in ("params", "runtime", "processes", "checkpoint", "tracking", "registry")}
 MORE = {"dbgan/training": ["dbgan/losses"]}  # the one arrow between folders
 STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
 PARAMS = yaml.safe_load((ROOT / "params.yaml").read_text())
