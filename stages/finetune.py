@@ -4,7 +4,7 @@ python -m stages.finetune data/crops.h5 data/synthetic.h5 models/dbgan_pretraine
 
 from pathlib import Path
 
-from dbgan import checkpoint, runtime, tracking
+from dbgan import checkpoint, processes, runtime, tracking
 from dbgan import params as settings
 
 USED = ["seed", "threads", "init_std", "alpha", "beta", "objective", "critic", "mix", "perceptual", "finetune"]
@@ -20,13 +20,15 @@ def main(
     curve: Path = Path("metrics/finetune_curve.csv"),
 ) -> None:
     """Train the pre-trained generator on by perceptual + alpha * content + beta * adversarial loss."""
+    from torch.utils.data import Subset
+
     from dbgan.data.batches import DeblurBatches, MixParams, stream
     from dbgan.data.h5 import Reader
     from dbgan.models.critics import build_critic
     from dbgan.models.features import PerceptualParams, VGGFeatures
     from dbgan.models.generators import DEBLURS, build_generator, gaussian_init
     from dbgan.models.recompute import recompute_blocks
-    from dbgan.training import loop, resume
+    from dbgan.training import distributed, loop, resume
     from dbgan.training.finetune import FinetuneParams, FinetuneStep
 
     values = settings.load(params)
@@ -38,8 +40,10 @@ def main(
     )
     vgg = settings.section(values, "perceptual", PerceptualParams)
     mix = settings.section(values, "mix", MixParams)
-    data = DeblurBatches(Reader(crops), Reader(synthetic), mix, p.batch, p.patch, seed)
     device = runtime.device(threads)
+    place = distributed.place(p.batch, p.accumulate)
+    data = DeblurBatches(Reader(crops), Reader(synthetic), mix, p.batch, p.patch, seed, place.rows(p.batch))
+    ours = Subset(data, place.order(p.steps, p.accumulate))
     network, config = checkpoint.recipe(pretrained)
 
     def build() -> FinetuneStep:
@@ -47,10 +51,10 @@ def main(
         generator = checkpoint.load(pretrained, build_generator, DEBLURS)
         if p.checkpointing:
             recompute_blocks(generator)
-        return FinetuneStep(generator, critic, VGGFeatures(vgg), p, seed, device)
+        return FinetuneStep(generator, critic, VGGFeatures(vgg), p, seed, device, place)
 
     def batches(start: int):
-        return stream(data, start, p.steps, p.accumulate, runtime.workers(), device)
+        return stream(ours, start, p.steps, len(place.batches(p.accumulate)), runtime.workers(), device)
 
     determines = [{key: values[key] for key in USED}, *data.digests(), runtime.digest(pretrained)]
     with (
@@ -59,14 +63,15 @@ def main(
         runtime.memory(f"scales.{values['scale']}.finetune"),
     ):
         trained = loop.fit(state, build, batches, p, seed, log.metrics, runtime.progress)
-        with runtime.whole(out) as part:
-            checkpoint.save(part, trained, network, config)
-        runtime.write_csv(curve, state.rows)
-        runtime.write_json(metrics, state.rows[-1] | {"perceptual_weights": vgg.weights})
-        log.files(metrics, curve)
+        if processes.first():
+            with runtime.whole(out) as part:
+                checkpoint.save(part, trained, network, config)
+            runtime.write_csv(curve, state.rows)
+            runtime.write_json(metrics, state.rows[-1] | {"perceptual_weights": vgg.weights})
+            log.files(metrics, curve)
 
 
-app = runtime.app(main)
+app = runtime.app(main, together=True)
 
 if __name__ == "__main__":
     app()

@@ -3,7 +3,7 @@
 from dataclasses import asdict
 from pathlib import Path
 
-from dbgan import checkpoint, runtime, tracking
+from dbgan import checkpoint, processes, runtime, tracking
 from dbgan import params as settings
 
 USED = ["seed", "threads", "init_std", "beta", "objective", "critic", "perceptual", "blur_generator", "bgan"]
@@ -18,13 +18,15 @@ def main(
     curve: Path = Path("metrics/train_bgan_curve.csv"),
 ) -> None:
     """Train BGAN's generator, unpaired in a cycle or from pairs, as `bgan.pairing` says."""
+    from torch.utils.data import Subset
+
     from dbgan.data.batches import BlurBatches, stream
     from dbgan.data.h5 import Reader
     from dbgan.models.critics import build_critic
     from dbgan.models.features import PerceptualParams, VGGFeatures
     from dbgan.models.generators import BLUR, BlurGeneratorParams, gaussian_init, new_generator, reverse
     from dbgan.models.recompute import recompute_blocks
-    from dbgan.training import loop, resume
+    from dbgan.training import distributed, loop, resume
     from dbgan.training.bgan_cycle import BganParams, CycleStep
     from dbgan.training.bgan_paired import PairedStep
 
@@ -37,8 +39,10 @@ def main(
     config = asdict(settings.section(values, f"{chosen}_network", kind))
     p = settings.section(values, "bgan", BganParams, beta="beta", objective="objective", critic="critic")
     vgg = settings.section(values, "perceptual", PerceptualParams)
-    data = BlurBatches(Reader(crops), p.batch, p.patch, seed)
     device = runtime.device(threads)
+    place = distributed.place(p.batch, p.accumulate)
+    data = BlurBatches(Reader(crops), p.batch, p.patch, seed, place.rows(p.batch))
+    ours = Subset(data, place.order(p.steps, p.accumulate))
     if data.real != "real/blurred":
         runtime.say(f"{crops}: no real blurred photographs in it; the blurred halves of the pairs stand in")
 
@@ -48,16 +52,16 @@ def main(
             recompute_blocks(blur)
         critic = gaussian_init(build_critic(p.critic, p.critic_width, p.patch, p.critic_luminance), seed + 1, std)
         if p.pairing == "paired":
-            return PairedStep(blur, critic, VGGFeatures(vgg), p, seed, device)
+            return PairedStep(blur, critic, VGGFeatures(vgg), p, seed, device, place)
         back, size = reverse(network, config)
         deblur = new_generator(back, seed + 2, std, **size)
         if p.checkpointing:
             recompute_blocks(deblur)
         sharp_critic = gaussian_init(build_critic(p.critic, p.critic_width, p.patch, p.critic_luminance), seed + 3, std)
-        return CycleStep(blur, deblur, critic, sharp_critic, VGGFeatures(vgg), p, seed, device)
+        return CycleStep(blur, deblur, critic, sharp_critic, VGGFeatures(vgg), p, seed, device, place)
 
     def batches(start: int):
-        return stream(data, start, p.steps, p.accumulate, runtime.workers(), device)
+        return stream(ours, start, p.steps, len(place.batches(p.accumulate)), runtime.workers(), device)
 
     used = [*USED, f"{chosen}_network"]
     determines = [{key: values[key] for key in used}, data.crops.digest]
@@ -67,14 +71,15 @@ def main(
         runtime.memory(f"scales.{values['scale']}.bgan"),
     ):
         trained = loop.fit(state, build, batches, p, seed, log.metrics, runtime.progress)
-        with runtime.whole(out) as part:
-            checkpoint.save(part, trained, network, config)
-        runtime.write_csv(curve, state.rows)
-        runtime.write_json(metrics, state.rows[-1] | {"perceptual_weights": vgg.weights})
-        log.files(metrics, curve)
+        if processes.first():
+            with runtime.whole(out) as part:
+                checkpoint.save(part, trained, network, config)
+            runtime.write_csv(curve, state.rows)
+            runtime.write_json(metrics, state.rows[-1] | {"perceptual_weights": vgg.weights})
+            log.files(metrics, curve)
 
 
-app = runtime.app(main)
+app = runtime.app(main, together=True)
 
 if __name__ == "__main__":
     app()
