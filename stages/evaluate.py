@@ -4,9 +4,10 @@ python -m stages.evaluate data/raw data/crops.h5 models results/panels
 
 import json
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-from dbgan import checkpoint, runtime, tracking
+from dbgan import checkpoint, processes, runtime, tracking
 from dbgan import params as settings
 
 USED = ["seed", "threads", "crop", "evaluate"]
@@ -69,44 +70,59 @@ def main(
         bgan = networks["bgan"]
         return through(lambda sharp: bgan(sharp, bgan.draw_noise(sharp, generator.manual_seed(seed + number))))
 
+    pretrained, final = through(networks["dbgan_pretrained"]), through(networks["dbgan"])
+    pairs = list(zip(listing.test_blurred, listing.test_sharp, strict=True))
+    chosen = realism.evenly(len(pairs), p.crops)  # test frames that BGAN blurs crops of
+    shown = {
+        "test": realism.evenly(len(pairs), p.panels),
+        "real": realism.evenly(len(listing.real_blur), p.panels),
+        "bgan": realism.evenly(len(chosen), p.panels),
+    }
+
+    def test(k: int) -> tuple[dict, list]:
+        b, s = pairs[k]
+        photos = frames.load_frame(root, b), frames.load_frame(root, s)
+        row, images = evaluation.restored_pair(b.name, *photos, pretrained, final)
+        return row, images if k in shown["test"] else []
+
+    def real(k: int) -> tuple[dict, list]:
+        row, images = evaluation.restored_real(frames.load_frame(real_root, listing.real_blur[k]), final)
+        return row, images if k in shown["real"] else []
+
+    def bgan(i: int) -> tuple[list, list, list, list]:
+        """Crops of a frame, sharp and blurred, BGAN's blurs of them by each noise map, and the frame's own."""
+        b, s = pairs[chosen[i]]
+        photo = frames.load_frame(root, s)
+        corners = grid.grid(s.height, s.width, crop)
+        corners = [corners[k] for k in realism.evenly(len(corners), p.crops // len(chosen))]
+        sharp = list(grid.cut(photo, corners, crop.size))
+        paired = list(grid.cut(frames.load_frame(root, b), corners, crop.size))
+        made = [[blur(k)(image) for image in sharp] for k in range(4)]
+        return sharp, paired, made, [photo, *(blur(k)(photo) for k in range(3))] if i in shown["bgan"] else []
+
+    def spread(function, count: int, name: str) -> list:
+        return processes.spread(function, range(count), partial(runtime.progress, desc=name, unit="frame"))
+
     with tracking.run("evaluate", values, USED) as log:
+        tested = spread(test, len(pairs), "test")
+        reals = spread(real, len(listing.real_blur), "real blur")
+        blurred = spread(bgan, len(chosen), "BGAN")
+        if not processes.first():
+            return
+        rows = [row for row, _ in tested]
+        summary = evaluation.means_of_pairs(rows) | evaluation.means_of_real([row for row, _ in reals])
+        summary["flat_deviation"] = evaluation.flat_deviation(final)
+        sharp = [image for images, _, _, _ in blurred for image in images]
+        paired = [image for _, images, _, _ in blurred for image in images]
+        made = [[image for _, _, by_noise, _ in blurred for image in by_noise[k]] for k in range(4)]
+        found = cut_crops.length("real/blurred") if "real/blurred" in cut_crops else 0
+        real_crops = [cut_crops.rows("real/blurred", k) for k in realism.evenly(found, p.crops)]
+        summary |= evaluation.blurs_of_bgan(sharp, made, paired, real_crops)
         with runtime.whole(out) as part:
-
-            def show(kind: str, count: int) -> evaluation.Show:
-                """Keep p.panels pictures out of `count`."""
-                kept = realism.evenly(count, p.panels)
-                path = f"{kind}_{{:04d}}.png".format
-                return lambda i, images: pictures.save_panel(part / path(i), images) if i in kept else None
-
-            pretrained, final = through(networks["dbgan_pretrained"]), through(networks["dbgan"])
-            pairs = list(zip(listing.test_blurred, listing.test_sharp, strict=True))
-            photos = (
-                (b.name, frames.load_frame(root, b), frames.load_frame(root, s))
-                for b, s in runtime.progress(pairs, desc="test", unit="frame")
-            )
-            rows, summary = evaluation.restored_pairs(photos, pretrained, final, show("test", len(pairs)))
-
-            summary["flat_deviation"] = evaluation.flat_deviation(final)
-            real = runtime.progress(listing.real_blur, desc="real blur", unit="frame")
-            photos = (frames.load_frame(real_root, frame) for frame in real)
-            summary |= evaluation.restored_real(photos, final, show("real", len(listing.real_blur)))
-
-            sharp, paired = [], []
-            chosen = [pairs[k] for k in realism.evenly(len(pairs), p.crops)]
-            per_frame = p.crops // len(chosen)
-            show_bgan = show("bgan", len(chosen))
-            for i, (b, s) in enumerate(runtime.progress(chosen, desc="BGAN", unit="frame")):
-                photo = frames.load_frame(root, s)
-                corners = grid.grid(s.height, s.width, crop)
-                corners = [corners[k] for k in realism.evenly(len(corners), per_frame)]
-                sharp += grid.cut(photo, corners, crop.size)
-                paired += grid.cut(frames.load_frame(root, b), corners, crop.size)
-                show_bgan(i, [photo, *(blur(k)(photo) for k in range(3))])
-            found = cut_crops.length("real/blurred") if "real/blurred" in cut_crops else 0
-            real_crops = [cut_crops.rows("real/blurred", k) for k in realism.evenly(found, p.crops)]
-            made = [[blur(k)(photo) for photo in sharp] for k in range(4)]
-            summary |= evaluation.blurs_of_bgan(sharp, made, paired, real_crops)
-
+            for kind, results in {"test": tested, "real": reals, "bgan": blurred}.items():
+                for k, (*_, images) in enumerate(results):
+                    if images:
+                        pictures.save_panel(part / f"{kind}_{k:04d}.png", images)
             pictures.save_curves(part / "curves.png", {title: metrics / file for title, file in CURVES.items()})
 
         runtime.write_csv(metrics / "frames.csv", rows)
@@ -114,12 +130,13 @@ def main(
         log.metrics(summary)
         results = {file.stem: json.loads(file.read_text()) for file in sorted(metrics.glob("*.json"))}
         log.pipeline(results, out, params, Path("dvc.lock"))
+        log.model(models / "dbgan.safetensors", p.margin, summary["psnr"])
     for key in ("psnr", "ssim"):
         figures = [summary[key + suffix] for suffix in ("_blurred", "_pretrained", "")]
         runtime.say("{}: blurred {:.4g}, pre-trained {:.4g}, fine-tuned {:.4g}".format(key, *figures))
 
 
-app = runtime.app(main)
+app = runtime.app(main, together=True)
 
 if __name__ == "__main__":
     app()

@@ -5,7 +5,7 @@ python -m stages.finetune data/crops.h5 data/synthetic.h5 models/dbgan_pretraine
 from dataclasses import replace
 from pathlib import Path
 
-from dbgan import checkpoint, runtime, tracking
+from dbgan import checkpoint, processes, runtime, tracking
 from dbgan import params as settings
 
 USED = [
@@ -33,6 +33,8 @@ def main(
     curve: Path = Path("metrics/finetune_curve.csv"),
 ) -> None:
     """Train the pre-trained generator on by perceptual + alpha * content + beta * adversarial loss."""
+    from torch.utils.data import Subset
+
     from dbgan.data import fetch
     from dbgan.data.batches import DeblurBatches, MixParams, stream
     from dbgan.data.h5 import Reader
@@ -40,7 +42,7 @@ def main(
     from dbgan.models.features import PerceptualParams, VGGFeatures
     from dbgan.models.generators import DEBLURS, build_generator, gaussian_init
     from dbgan.models.recompute import recompute_blocks
-    from dbgan.training import loop, resume
+    from dbgan.training import distributed, loop, resume
     from dbgan.training.finetune import FinetuneParams, FinetuneStep
 
     values = settings.load(params)
@@ -53,8 +55,10 @@ def main(
     vgg = settings.section(values, "perceptual", PerceptualParams)
     imagenet = settings.section(values, "imagenet_vgg19", fetch.Download)
     mix = settings.section(values, "mix", MixParams)
-    data = DeblurBatches(Reader(crops), Reader(synthetic), mix, p.batch, p.patch, seed)
     device = runtime.device(threads)
+    place = distributed.place(p.batch, p.accumulate)
+    data = DeblurBatches(Reader(crops), Reader(synthetic), mix, p.batch, p.patch, seed, place.rows(p.batch))
+    ours = Subset(data, place.order(p.steps, p.accumulate))
     network, config = checkpoint.recipe(pretrained)
     cache = runtime.root() / fetch.CACHE
     weights, vgg_digest = fetch.weights(vgg.weights, imagenet, cache, runtime.progress, runtime.say)
@@ -65,10 +69,10 @@ def main(
         generator = checkpoint.load(pretrained, build_generator, DEBLURS)
         if p.checkpointing:
             recompute_blocks(generator)
-        return FinetuneStep(generator, critic, VGGFeatures(features), p, seed, device)
+        return FinetuneStep(generator, critic, VGGFeatures(features), p, seed, device, place)
 
     def batches(start: int):
-        return stream(data, start, p.steps, p.accumulate, runtime.workers(), device)
+        return stream(ours, start, p.steps, len(place.batches(p.accumulate)), runtime.workers(), device)
 
     same = [key for key in USED if key not in ("perceptual", "imagenet_vgg19")]  # wherever the weights come from
     determines = [
@@ -84,14 +88,15 @@ def main(
         runtime.memory(f"scales.{values['scale']}.finetune"),
     ):
         trained = loop.fit(state, build, batches, p, seed, log.metrics, runtime.progress)
-        with runtime.whole(out) as part:
-            checkpoint.save(part, trained, network, config)
-        runtime.write_csv(curve, state.rows)
-        runtime.write_json(metrics, state.rows[-1] | {"perceptual_weights": vgg_digest})
-        log.files(metrics, curve)
+        if processes.first():
+            with runtime.whole(out) as part:
+                checkpoint.save(part, trained, network, config)
+            runtime.write_csv(curve, state.rows)
+            runtime.write_json(metrics, state.rows[-1] | {"perceptual_weights": vgg_digest})
+            log.files(metrics, curve)
 
 
-app = runtime.app(main)
+app = runtime.app(main, together=True)
 
 if __name__ == "__main__":
     app()

@@ -3,7 +3,7 @@
 from dataclasses import asdict
 from pathlib import Path
 
-from dbgan import checkpoint, runtime, tracking
+from dbgan import checkpoint, processes, runtime, tracking
 from dbgan import params as settings
 
 USED = ["seed", "threads", "init_std", "mix", "generator", "pretrain"]  # and the section of the generator's name
@@ -18,11 +18,13 @@ def main(
     curve: Path = Path("metrics/pretrain_curve.csv"),
 ) -> None:
     """Train the deblurring generator by L1 on a mix of BGAN's blurs and the paired ones."""
+    from torch.utils.data import Subset
+
     from dbgan.data.batches import DeblurBatches, MixParams, stream
     from dbgan.data.h5 import Reader
     from dbgan.models.generators import DEBLUR, GeneratorParams, new_generator
     from dbgan.models.recompute import recompute_blocks
-    from dbgan.training import loop, resume
+    from dbgan.training import distributed, loop, resume
     from dbgan.training.optim import OptimParams
     from dbgan.training.pretrain import PretrainStep
 
@@ -35,15 +37,17 @@ def main(
     config = asdict(settings.section(values, chosen, kind))
     p = settings.section(values, "pretrain", OptimParams)
     mix = settings.section(values, "mix", MixParams)
-    data = DeblurBatches(Reader(crops), Reader(synthetic), mix, p.batch, p.patch, seed)
     device = runtime.device(threads)
+    place = distributed.place(p.batch, p.accumulate)
+    data = DeblurBatches(Reader(crops), Reader(synthetic), mix, p.batch, p.patch, seed, place.rows(p.batch))
+    ours = Subset(data, place.order(p.steps, p.accumulate))
 
     def build() -> PretrainStep:
         generator = new_generator(network, seed, std, **config)
-        return PretrainStep(recompute_blocks(generator) if p.checkpointing else generator, p, device)
+        return PretrainStep(recompute_blocks(generator) if p.checkpointing else generator, p, device, place)
 
     def batches(start: int):
-        return stream(data, start, p.steps, p.accumulate, runtime.workers(), device)
+        return stream(ours, start, p.steps, len(place.batches(p.accumulate)), runtime.workers(), device)
 
     used = [*USED, chosen]
     determines = [{key: values[key] for key in used}, *data.digests()]
@@ -53,14 +57,15 @@ def main(
         runtime.memory(f"scales.{values['scale']}.pretrain"),
     ):
         trained = loop.fit(state, build, batches, p, seed, log.metrics, runtime.progress)
-        with runtime.whole(out) as part:
-            checkpoint.save(part, trained, network, config)
-        runtime.write_csv(curve, state.rows)
-        runtime.write_json(metrics, state.rows[-1])
-        log.files(metrics, curve)
+        if processes.first():
+            with runtime.whole(out) as part:
+                checkpoint.save(part, trained, network, config)
+            runtime.write_csv(curve, state.rows)
+            runtime.write_json(metrics, state.rows[-1])
+            log.files(metrics, curve)
 
 
-app = runtime.app(main)
+app = runtime.app(main, together=True)
 
 if __name__ == "__main__":
     app()

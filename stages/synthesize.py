@@ -2,10 +2,12 @@
 python -m stages.synthesize data/crops.h5 models/bgan.safetensors data/synthetic.h5
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from dbgan import checkpoint, runtime, tracking
+from dbgan import checkpoint, processes, runtime, tracking
 from dbgan import params as settings
 
 USED = ["seed", "threads", "synthesize"]
@@ -44,23 +46,44 @@ def main(
     sharp_crops = h5.Reader(crops, "paired/sharp")
     network = checkpoint.load(bgan, build_generator, BLURS).to(device)
     total = sharp_crops.length("paired/sharp")
+    counts = {"synthetic_crops": total * p.noise_maps}
+
+    def blurs(start: int) -> list[np.ndarray]:
+        """Of the batch of crops from `start` on, one blur for each noise map."""
+        sharp = frames.to_float(sharp_crops.rows("paired/sharp", slice(start, start + p.batch))).to(device)
+        seeds = [seed + start * p.noise_maps + k for k in range(p.noise_maps)]
+        noises = [network.draw_noise(sharp, torch.Generator().manual_seed(s)) for s in seeds]
+        return [frames.to_uint8(network(sharp, noise)) for noise in noises]
+
+    starts, at_once = range(0, total, p.batch), processes.count()
+    rounds = [starts[k : k + at_once] for k in range(0, len(starts), at_once)]
     with tracking.run("synthesize", values, USED) as log:
-        with runtime.whole(out) as part, h5.create(part) as file, torch.inference_mode():
-            for start in runtime.progress(range(0, total, p.batch), unit="batch"):
-                sharp = frames.to_float(sharp_crops.rows("paired/sharp", slice(start, start + p.batch))).to(device)
-                source = np.arange(start, start + len(sharp))
-                for k in range(p.noise_maps):
-                    generator = torch.Generator().manual_seed(seed + start * p.noise_maps + k)
-                    blurred = network(sharp, network.draw_noise(sharp, generator))
-                    file.append("synthetic/blurred", frames.to_uint8(blurred), total * p.noise_maps)
-                    file.append("synthetic/source", source, total * p.noise_maps)
-        counts = {"synthetic_crops": total * p.noise_maps}
-        runtime.write_json(metrics, counts)
-        log.metrics(counts)
-        log.files(metrics)
+        with _written(out) as file, torch.inference_mode():
+            for batches in runtime.progress(rounds, unit="batch"):
+                for start, blurred in zip(batches, processes.spread(blurs, batches), strict=processes.first()):
+                    for images in blurred:
+                        file.append("synthetic/blurred", images, total * p.noise_maps)
+                        source = np.arange(start, start + len(images))
+                        file.append("synthetic/source", source, total * p.noise_maps)
+        if processes.first():
+            runtime.write_json(metrics, counts)
+            log.metrics(counts)
+            log.files(metrics)
 
 
-app = runtime.app(main)
+@contextmanager
+def _written(out: Path) -> Iterator:
+    """The new file, which the first process writes."""
+    from dbgan.data import h5
+
+    if not processes.first():
+        yield None
+        return
+    with runtime.whole(out) as part, h5.create(part) as file:
+        yield file
+
+
+app = runtime.app(main, together=True)
 
 if __name__ == "__main__":
     app()

@@ -3,7 +3,7 @@
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from dbgan import checkpoint, runtime, tracking
+from dbgan import checkpoint, processes, runtime, tracking
 from dbgan import params as settings
 
 # and <name>_network, the section of the blur generator's name
@@ -29,6 +29,8 @@ def main(
     curve: Path = Path("metrics/train_bgan_curve.csv"),
 ) -> None:
     """Train BGAN's generator, unpaired in a cycle or from pairs, as `bgan.pairing` says."""
+    from torch.utils.data import Subset
+
     from dbgan.data import fetch
     from dbgan.data.batches import BlurBatches, stream
     from dbgan.data.h5 import Reader
@@ -36,7 +38,7 @@ def main(
     from dbgan.models.features import PerceptualParams, VGGFeatures
     from dbgan.models.generators import BLUR, BlurGeneratorParams, gaussian_init, new_generator, reverse
     from dbgan.models.recompute import recompute_blocks
-    from dbgan.training import loop, resume
+    from dbgan.training import distributed, loop, resume
     from dbgan.training.bgan_cycle import BganParams, CycleStep
     from dbgan.training.bgan_paired import PairedStep
 
@@ -50,11 +52,13 @@ def main(
     p = settings.section(values, "bgan", BganParams, beta="beta", objective="objective", critic="critic")
     vgg = settings.section(values, "perceptual", PerceptualParams)
     imagenet = settings.section(values, "imagenet_vgg19", fetch.Download)
-    data = BlurBatches(Reader(crops), p.batch, p.patch, seed)
-    device = runtime.device(threads)
     cache = runtime.root() / fetch.CACHE
     weights, vgg_digest = fetch.weights(vgg.weights, imagenet, cache, runtime.progress, runtime.say)
     features = replace(vgg, weights=weights)
+    device = runtime.device(threads)
+    place = distributed.place(p.batch, p.accumulate)
+    data = BlurBatches(Reader(crops), p.batch, p.patch, seed, place.rows(p.batch))
+    ours = Subset(data, place.order(p.steps, p.accumulate))
     if data.real != "real/blurred":
         runtime.say(f"{crops}: no real blurred photographs in it; the blurred halves of the pairs stand in")
 
@@ -64,16 +68,16 @@ def main(
             recompute_blocks(blur)
         critic = gaussian_init(build_critic(p.critic, p.critic_width, p.patch, p.critic_luminance), seed + 1, std)
         if p.pairing == "paired":
-            return PairedStep(blur, critic, VGGFeatures(features), p, seed, device)
+            return PairedStep(blur, critic, VGGFeatures(features), p, seed, device, place)
         back, size = reverse(network, config)
         deblur = new_generator(back, seed + 2, std, **size)
         if p.checkpointing:
             recompute_blocks(deblur)
         sharp_critic = gaussian_init(build_critic(p.critic, p.critic_width, p.patch, p.critic_luminance), seed + 3, std)
-        return CycleStep(blur, deblur, critic, sharp_critic, VGGFeatures(features), p, seed, device)
+        return CycleStep(blur, deblur, critic, sharp_critic, VGGFeatures(features), p, seed, device, place)
 
     def batches(start: int):
-        return stream(data, start, p.steps, p.accumulate, runtime.workers(), device)
+        return stream(ours, start, p.steps, len(place.batches(p.accumulate)), runtime.workers(), device)
 
     used = [*USED, f"{chosen}_network"]
     same = [key for key in used if key not in ("perceptual", "imagenet_vgg19")]  # wherever the weights come from
@@ -84,14 +88,15 @@ def main(
         runtime.memory(f"scales.{values['scale']}.bgan"),
     ):
         trained = loop.fit(state, build, batches, p, seed, log.metrics, runtime.progress)
-        with runtime.whole(out) as part:
-            checkpoint.save(part, trained, network, config)
-        runtime.write_csv(curve, state.rows)
-        runtime.write_json(metrics, state.rows[-1] | {"perceptual_weights": vgg_digest})
-        log.files(metrics, curve)
+        if processes.first():
+            with runtime.whole(out) as part:
+                checkpoint.save(part, trained, network, config)
+            runtime.write_csv(curve, state.rows)
+            runtime.write_json(metrics, state.rows[-1] | {"perceptual_weights": vgg_digest})
+            log.files(metrics, curve)
 
 
-app = runtime.app(main)
+app = runtime.app(main, together=True)
 
 if __name__ == "__main__":
     app()

@@ -13,7 +13,7 @@ from dbgan.models.generators import BLUR, DEBLUR
 
 ROOT = Path(__file__).parents[1]
 # These cannot change a result, so must not cause a training; what is fetched is known by its digest.
-NO_EFFECT = {f"dbgan/{name}.py" for name in ("tracking", "registry", "runtime")}
+NO_EFFECT = {f"dbgan/{name}.py" for name in ("tracking", "registry", "runtime", "processes")}
 NO_EFFECT |= {f"dbgan/data/{name}.py" for name in ("fetch", "transfer", "answers")}
 TOP = {f"dbgan/{name}.py" for name in ("params", "runtime", "processes", "checkpoint", "tracking", "registry")}
 MORE = {"dbgan/training": ["dbgan/losses"]}  # the one arrow between folders

@@ -1,10 +1,9 @@
 """The three measurements of the evaluation: restored test photographs, real blurred ones, and BGAN's blurs.
 
 Photographs are (H, W, 3) uint8; a network is a function from such a photograph to one of the same size.
-`show(number, images)` is given photographs worth a picture side by side.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 import numpy as np
 
@@ -12,47 +11,47 @@ from dbgan.metrics import image, realism
 
 Photo = np.ndarray
 Network = Callable[[Photo], Photo]
-Show = Callable[[int, list[Photo]], None]
 
 
-def restored_pairs(
-    pairs: Iterable[tuple[str, Photo, Photo]], pretrained: Network, final: Network, show: Show
-) -> tuple[list[dict], dict]:
-    """Each test photograph (name, blurred, sharp) restored by both networks: a row of figures each, and their means.
+def restored_pair(
+    name: str, blurred: Photo, sharp: Photo, pretrained: Network, final: Network
+) -> tuple[dict, list[Photo]]:
+    """A test photograph restored by both networks: its row of figures, and the blurred, restored and sharp one.
 
     PSNR and both SSIMs of the blurred, the pre-trained and the fine-tuned result; CIEDE2000 and the mean colour
     shift of the fine-tuned one, each channel in 8-bit levels.
     """
-    rows = []
-    for number, (name, blurred, sharp) in enumerate(pairs):
-        result = final(blurred)
-        row: dict = {"frame": name}
-        row |= image.scores(blurred, sharp, "_blurred")
-        row |= image.scores(pretrained(blurred), sharp, "_pretrained")
-        row |= image.scores(result, sharp)
-        row |= {"delta_e_blurred": image.delta_e(blurred, sharp), "delta_e": image.delta_e(result, sharp)}
-        shift = image.color_shift(result, sharp)
-        row |= {f"color_shift_{channel}": float(v) for channel, v in zip("rgb", shift, strict=True)}
-        rows.append(row)
-        show(number, [blurred, result, sharp])
-    means = {key: float(np.mean([row[key] for row in rows])) for key in rows[0] if key != "frame"}
+    result = final(blurred)
+    row: dict = {"frame": name}
+    row |= image.scores(blurred, sharp, "_blurred")
+    row |= image.scores(pretrained(blurred), sharp, "_pretrained")
+    row |= image.scores(result, sharp)
+    row |= {"delta_e_blurred": image.delta_e(blurred, sharp), "delta_e": image.delta_e(result, sharp)}
+    shift = image.color_shift(result, sharp)
+    row |= {f"color_shift_{channel}": float(v) for channel, v in zip("rgb", shift, strict=True)}
+    return row, [blurred, result, sharp]
+
+
+def means_of_pairs(rows: list[dict]) -> dict:
+    """The means of such rows."""
+    means: dict = {key: float(np.mean([row[key] for row in rows])) for key in rows[0] if key != "frame"}
     means["color_shift"] = [means.pop(f"color_shift_{channel}") for channel in "rgb"]
-    return rows, means
+    return means
 
 
-def restored_real(photos: Iterable[Photo], final: Network, show: Show) -> dict:
-    """Mean `blur_effect` of real blurred photographs, which have no sharp partner, before and after; None without
-    any."""
-    before, after = [], []
-    for number, photo in enumerate(photos):
-        result = final(photo)
-        before += [*realism.blur_effects([photo])]
-        after += [*realism.blur_effects([result])]
-        show(number, [photo, result])
-    return {
-        "blur_effect_real_before": float(np.mean(before)) if before else None,
-        "blur_effect_real_after": float(np.mean(after)) if after else None,
-    }
+def restored_real(photo: Photo, final: Network) -> tuple[dict, list[Photo]]:
+    """`blur_effect` of a real blurred photograph, which has no sharp partner, before and after, each a list that is
+    empty if there is none; and both photographs."""
+    result = final(photo)
+    before, after = realism.blur_effects([photo]).tolist(), realism.blur_effects([result]).tolist()
+    return {"blur_effect_real_before": before, "blur_effect_real_after": after}, [photo, result]
+
+
+def means_of_real(rows: list[dict]) -> dict:
+    """The means of such figures; None without any."""
+    names = ("blur_effect_real_before", "blur_effect_real_after")
+    values = {name: [value for row in rows for value in row[name]] for name in names}
+    return {name: float(np.mean(found)) if found else None for name, found in values.items()}
 
 
 FLAT_COLORS = ((128, 128, 128), (33, 25, 23))  # grey, and a dark one on which published networks draw patterns

@@ -119,15 +119,9 @@ def running_mean(network: nn.Module, decay: float) -> AveragedModel:
     return AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True)
 
 
-<<<<<<< HEAD
 def ready(network: nn.Module, p: OptimParams, device: str | torch.device, place: Place = ALONE) -> nn.Module:
     """`network` on the device, in training mode, its norms those of `place`, and compiled where p.compile asks for it.
-    In place, so that names of weights stay."""
-=======
-def ready(network: nn.Module, p: OptimParams, device: str | torch.device) -> nn.Module:
-    """`network` on the device, in training mode, and compiled where p.compile asks for it. In place, so that names
-    of weights stay. Raises ValueError where nothing can be compiled."""
->>>>>>> core
+    In place, so that names of weights stay. Raises ValueError where nothing can be compiled."""
     network.to(device).train()
     share_norms(network, place)
     if p.compile:

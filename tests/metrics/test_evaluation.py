@@ -38,6 +38,26 @@ class Shown:
         self.pictures.append((number, images))
 
 
+def restored_pairs(pairs, pretrained, final, show):
+    """Rows and means of (name, blurred, sharp), and `show` given the photographs."""
+    rows = []
+    for number, pair in enumerate(pairs):
+        row, images = evaluation.restored_pair(*pair, pretrained, final)
+        rows.append(row)
+        show(number, images)
+    return rows, evaluation.means_of_pairs(rows)
+
+
+def restored_real(photos, final, show):
+    """Means of photographs, and `show` given them."""
+    rows = []
+    for number, photo in enumerate(photos):
+        row, images = evaluation.restored_real(photo, final)
+        rows.append(row)
+        show(number, images)
+    return evaluation.means_of_real(rows)
+
+
 def decibels(*differences):
     """Mean PSNR of flat photographs that are so many levels off."""
     return sum(20 * math.log10(255 / d) for d in differences) / len(differences)
@@ -46,7 +66,7 @@ def decibels(*differences):
 def test_restored_pairs_by_hand():
     """Blurred photographs 10 and 20 levels too dark; the pre-trained network adds 5 levels, the final one 9."""
     pairs = [("a", flat(90), flat(100)), ("b", flat(80), flat(100))]
-    rows, means = evaluation.restored_pairs(iter(pairs), brighter(5), brighter(9), Shown())
+    rows, means = restored_pairs(iter(pairs), brighter(5), brighter(9), Shown())
     assert [row["frame"] for row in rows] == ["a", "b"]
     assert [row["psnr_blurred"] for row in rows] == pytest.approx([decibels(10), decibels(20)])
     assert [row["psnr_pretrained"] for row in rows] == pytest.approx([decibels(5), decibels(15)])
@@ -60,7 +80,7 @@ def test_restored_pairs_by_hand():
 
 def test_restored_pairs_give_every_figure_of_every_state_and_its_mean():
     sharp, blurred = crops(0, 2), crops(2, 2)
-    rows, means = evaluation.restored_pairs(zip("ab", blurred, sharp, strict=True), softer, brighter(0), Shown())
+    rows, means = restored_pairs(zip("ab", blurred, sharp, strict=True), softer, brighter(0), Shown())
     for row, b, s in zip(rows, blurred, sharp, strict=True):
         expected = {"frame": row["frame"], "delta_e": image.delta_e(b, s), "delta_e_blurred": image.delta_e(b, s)}
         expected |= image.scores(b, s) | image.scores(b, s, "_blurred") | image.scores(softer(b), s, "_pretrained")
@@ -73,7 +93,7 @@ def test_restored_pairs_give_every_figure_of_every_state_and_its_mean():
 
 def test_restored_pairs_show_blurred_restored_and_sharp():
     shown, pairs = Shown(), [("a", flat(90), flat(100)), ("b", flat(80), flat(120))]
-    evaluation.restored_pairs(pairs, brighter(5), brighter(9), shown)
+    restored_pairs(pairs, brighter(5), brighter(9), shown)
     assert [number for number, _ in shown.pictures] == [0, 1]
     levels = [[photo[0, 0, 0] for photo in images] for _, images in shown.pictures]
     assert levels == [[90, 99, 100], [80, 89, 120]]
@@ -81,7 +101,7 @@ def test_restored_pairs_show_blurred_restored_and_sharp():
 
 def test_colour_shift_of_single_channels_keeps_its_order():
     sharp = flat(100)
-    _, means = evaluation.restored_pairs(
+    _, means = restored_pairs(
         [("a", sharp, sharp)], brighter(0), lambda photo: photo + np.array([3, 0, 1], np.uint8), Shown()
     )
     assert means["color_shift"] == [3, 0, 1]
@@ -89,7 +109,7 @@ def test_colour_shift_of_single_channels_keeps_its_order():
 
 def test_real_photographs_are_measured_before_and_after():
     photos, shown = crops(1), Shown()
-    found = evaluation.restored_real(iter(photos), softer, shown)
+    found = restored_real(iter(photos), softer, shown)
     assert found["blur_effect_real_before"] == pytest.approx(realism.blur_effects(photos).mean())
     after = realism.blur_effects([softer(photo) for photo in photos]).mean()
     assert found["blur_effect_real_after"] == pytest.approx(after)
@@ -101,7 +121,7 @@ def test_real_photographs_are_measured_before_and_after():
 
 @pytest.mark.parametrize("photos", [[], [flat(90)]])
 def test_without_real_photographs_that_have_contrast_there_is_no_figure(photos):
-    found = evaluation.restored_real(photos, brighter(0), Shown())
+    found = restored_real(photos, brighter(0), Shown())
     assert found == {"blur_effect_real_before": None, "blur_effect_real_after": None}
 
 
