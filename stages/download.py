@@ -1,6 +1,5 @@
 """Provide the photographs, and say what they are: python -m stages.download data/raw results/contact_sheet.png"""
 
-import dataclasses
 import warnings
 from pathlib import Path
 
@@ -34,10 +33,7 @@ def main(
     warnings.filterwarnings("ignore", module=r"PIL\.")  # of odd files; what matters about them is reported
 
     def unpacked(name: str) -> Path:
-        archive = getattr(data.archives, name)
-        if archive.path:
-            archive = dataclasses.replace(archive, path=str(runtime.root() / Path(archive.path).expanduser()))
-        cache = runtime.root() / ".downloads"
+        archive, cache = getattr(data.archives, name), runtime.root() / ".downloads"
         return archives.folder(archive, f"data.archives.{name}", cache, runtime.progress, runtime.say)
 
     def checked(kind, folder: Path, found: list, name: str) -> tuple[list, list]:
