@@ -123,8 +123,8 @@ def _caption(found: results.Results, kind: str, number: int) -> tuple[str, str]:
 def _lead(params: dict[str, Any]) -> str:
     value = origin.flat(params).get
     networks = f"{value('generator.name')} deblurs, {value('blur_generator.name')} blurs"
-    scale, data = value("scale"), value("data.source")
-    return f"Scale {scale}, photographs: {data}. {networks}; alpha {value('alpha')}, seed {value('seed')}."
+    settings = ", ".join(f"{key} {value(key)}" for key in ("scale", "alpha", "seed"))
+    return f"{networks}; photographs: {value('data.source')}; {settings}"
 
 
 def _frame(found: results.Results, number: int) -> dict[str, str]:

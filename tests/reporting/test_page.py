@@ -128,7 +128,7 @@ def test_the_longest_trainings_leave_room_for_the_pictures(tmp_path, write_resul
     ("kept", "words"),
     [
         ("metrics/download.json", ["stage evaluate has not run", "No pictures of test", "BGAN: no curve yet"]),
-        ("metrics/frames.csv", ["No pictures of real blurred", "No pictures of BGAN", "None in this repository"]),
+        ("metrics/frames.csv", ["No pictures of real blurred", "No pictures of BGAN", "None that started from"]),
         (
             "results/panels/real_0000.png",
             ["stage evaluate has not run", "Fewer than two test frames", "Real photograph 1"],
