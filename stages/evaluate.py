@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from dbgan import checkpoint, processes, runtime, tracking
+from dbgan import checkpoint, processes, report, runtime, tracking
 from dbgan import params as settings
 
 USED = ["seed", "threads", "crop", "evaluate"]
@@ -127,6 +127,9 @@ def main(
 
         runtime.write_csv(metrics / "frames.csv", rows)
         runtime.write_json(metrics / "evaluate.json", summary)
+        page = metrics.parent / "reports" / "report.html"
+        report.main(metrics, out, params, page)
+        log.files(page)
         log.metrics(summary)
         results = {file.stem: json.loads(file.read_text()) for file in sorted(metrics.glob("*.json"))}
         log.pipeline(results, out, params, Path("dvc.lock"))
