@@ -29,7 +29,7 @@ PATCH, BATCH = 128, 4  # (paper)
 
 def photographs(folder: Path, root: Path | None) -> None:
     """The training pairs as the download stage lists them, in `folder`/raw, and `folder`/params.yaml."""
-    from dbgan.data import frames
+    from dbgan.data import listings
     from stages import download
 
     values = yaml.load((runtime.root() / "params.yaml").read_text(encoding="utf-8"), settings._Loader)
@@ -37,38 +37,40 @@ def photographs(folder: Path, root: Path | None) -> None:
         values["data"] |= {"source": "folder", "root": str(root.resolve())}
     (folder / "params.yaml").write_text(yaml.safe_dump(values))
     download.main(folder / "raw", folder / "params.yaml", folder / "download.json")
-    listing = frames.load_listing(folder / "raw")
-    frames.save_listing(folder / "raw" / "frames.json", replace(listing, test_blurred=[], test_sharp=[], real_blur=[]))
+    listing = listings.load_listing(folder / "raw")
+    listings.save_listing(
+        folder / "raw" / "frames.json", replace(listing, test_blurred=[], test_sharp=[], real_blur=[])
+    )
 
 
 def more(folder: Path) -> None:
     """TIMES as many photographs in `folder`/more, each rolled by other pixels, so that none is stored once for two."""
-    from dbgan.data import frames, parallel
+    from dbgan.data import frames, listings, parallel
 
-    listing = frames.load_listing(folder / "raw")
+    listing = listings.load_listing(folder / "raw")
     root, out = Path(listing.root) if listing.root else folder / "raw", folder / "more"
 
-    def rolled(at: tuple[str, int]) -> list[frames.Frame]:
+    def rolled(at: tuple[str, int]) -> list[listings.Frame]:
         side, i = at
-        photo, found = frames.load_frame(root, getattr(listing, side)[i]), []
+        photo, found = listings.load_frame(root, getattr(listing, side)[i]), []
         for k in range(TIMES):
             path = Path(side, f"{i}_{k}.jpg")
             frames.write(out / path, np.roll(photo, TIMES * i + k, axis=1), quality=90)
-            found.append(frames.describe(out, path)[0])
+            found.append(listings.describe(out, path)[0])
         return found
 
     sides = {}
     for side in ("train_blurred", "train_sharp"):
         at = [(side, i) for i in range(len(getattr(listing, side)))]
         sides[side] = [frame for found in parallel.ordered(rolled, at, runtime.workers()) for frame in found]
-    frames.save_listing(out / "frames.json", replace(listing, root="", **sides))
+    listings.save_listing(out / "frames.json", replace(listing, root="", **sides))
 
 
 def build(raw: Path, out: Path, params: Path) -> dict[str, float]:
     """The stage in this process: seconds once all is imported, crops (both sides counted), peak memory, bytes."""
     import skimage.registration  # noqa: F401, it is slow to import and the stage does so when it needs it
 
-    from dbgan.data import color, crops, frames, h5, parallel, shift  # noqa: F401
+    from dbgan.data import color, crops, h5, listings, parallel, shift  # noqa: F401
     from stages import build_h5
 
     start = time.perf_counter()
@@ -83,11 +85,11 @@ def plain_build(raw: Path, out: Path, params: Path) -> dict[str, float]:
     import h5py
     from PIL import Image
 
-    from dbgan.data import crops, frames
+    from dbgan.data import crops, listings
 
     p = settings.section(settings.load(params), "crop", crops.CropParams)
     start = time.perf_counter()
-    listing = frames.load_listing(raw)
+    listing = listings.load_listing(raw)
     found: dict[str, np.ndarray] = {}
     for side, listed in (("blurred", listing.train_blurred), ("sharp", listing.train_sharp)):
         cut: list[np.ndarray] = []

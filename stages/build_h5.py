@@ -16,13 +16,13 @@ def main(
     import numpy as np
     from threadpoolctl import threadpool_limits
 
-    from dbgan.data import color, crops, frames, h5, parallel, shift
-    from dbgan.data.frames import Frame
+    from dbgan.data import color, crops, h5, listings, parallel, shift
+    from dbgan.data.listings import Frame
 
     values = settings.load(params)
     p = settings.section(values, "crop", crops.CropParams)
-    listing = frames.load_listing(raw)
-    root, real_root = frames.roots(listing, raw, runtime.root())
+    listing = listings.load_listing(raw)
+    root, real_root = listings.roots(listing, raw, runtime.root())
     workers = runtime.workers()
     pairs, real = list(zip(listing.train_blurred, listing.train_sharp, strict=True)), listing.real_blur
     listed = [(root, frame) for frame in [*listing.train_blurred, *listing.test_blurred]]
@@ -43,12 +43,12 @@ def main(
         return color.average(of, [len(crops.grid(frame.height, frame.width, p)) for frame in domain])
 
     def from_pair(pair: tuple[Frame, Frame]):
-        blurred, sharp = (frames.load_frame(root, frame) for frame in pair)
+        blurred, sharp = (listings.load_frame(root, frame) for frame in pair)
         shifts[pair[0].path] = shift.shift(sharp, blurred)
         return {"blurred": blurred, "sharp": sharp}, crops.textured(sharp, p)
 
     def from_real(frame: Frame):
-        blurred = frames.load_frame(real_root, frame)
+        blurred = listings.load_frame(real_root, frame)
         if p.match_color:
             blurred = color.apply(blurred, curves)
         return {"blurred": blurred}, crops.textured(blurred, p)
@@ -76,7 +76,7 @@ def main(
         if real:
             found["mean_real"] = mean((frame.mean for frame in real), real).tolist()
         if real and p.match_color:
-            shares = mean(each(lambda frame: color.levels(frames.load_frame(real_root, frame)), real, "colors"), real)
+            shares = mean(each(lambda frame: color.levels(listings.load_frame(real_root, frame)), real, "colors"), real)
             curves = color.matching(shares, np.array(found["mean_sharp"]))
             found["mean_real_matched"] = color.mean(shares, curves).tolist()
         with runtime.whole(out) as part, h5.create(part) as file:

@@ -19,7 +19,7 @@ def main(
 ) -> None:
     """Find the photographs of `data.source` and `data.real`, check each, list them in OUT/frames.json, show some of
     them on SHEET and say what they are in METRICS."""
-    from dbgan.data import archives, check, frames, report, sources
+    from dbgan.data import archives, check, listings, report, sources
     from dbgan.data.parallel import ordered
     from dbgan.data.shake import ShakeParams
     from dbgan.metrics import contact_sheet, realism
@@ -51,7 +51,7 @@ def main(
             set_aside = [*train_out, *test_out, *real_out, *leaks]
             check.stop_if_too_many(set_aside, len(train), len(test), len(real), data.max_rejected)
             listing = report.listed(found, train, test, real)
-            frames.save_listing(part / "frames.json", listing)
+            listings.save_listing(part / "frames.json", listing)
             summary = report.summary(found, train, test, real, set_aside)
 
             rows = []
@@ -64,7 +64,7 @@ def main(
                 shown = [listed[k] for k in realism.evenly(len(listed), SHOWN)]
                 title = kind.replace("_", " ")
                 rows.append(
-                    [(f"{title}: {f.path}", contact_sheet.thumbnail(frames.load_frame(root, f))) for f in shown]
+                    [(f"{title}: {f.path}", contact_sheet.thumbnail(listings.load_frame(root, f))) for f in shown]
                 )
             with runtime.whole(sheet) as file:
                 contact_sheet.save(file, rows)

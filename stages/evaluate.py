@@ -44,7 +44,7 @@ def main(
     import torch
 
     from dbgan.data import crops as grid
-    from dbgan.data import frames, h5
+    from dbgan.data import frames, h5, listings
     from dbgan.metrics import evaluation, pictures, realism, restore
     from dbgan.models.generators import BLURS, DEBLURS, build_generator
 
@@ -58,8 +58,8 @@ def main(
         for file, names in (("bgan", BLURS), ("dbgan_pretrained", DEBLURS), ("dbgan", DEBLURS))
     }
     cut_crops = h5.Reader(crops, "paired/sharp")
-    listing = frames.load_listing(raw)
-    root, real_root = frames.roots(listing, raw, runtime.root())
+    listing = listings.load_listing(raw)
+    root, real_root = listings.roots(listing, raw, runtime.root())
 
     def through(network) -> evaluation.Network:
         return lambda photo: frames.to_uint8(restore.whole_frame(network, frames.to_float(photo), p.margin, device))
@@ -81,22 +81,22 @@ def main(
 
     def test(k: int) -> tuple[dict, list]:
         b, s = pairs[k]
-        photos = frames.load_frame(root, b), frames.load_frame(root, s)
+        photos = listings.load_frame(root, b), listings.load_frame(root, s)
         row, images = evaluation.restored_pair(b.name, *photos, pretrained, final)
         return row, images if k in shown["test"] else []
 
     def real(k: int) -> tuple[dict, list]:
-        row, images = evaluation.restored_real(frames.load_frame(real_root, listing.real_blur[k]), final)
+        row, images = evaluation.restored_real(listings.load_frame(real_root, listing.real_blur[k]), final)
         return row, images if k in shown["real"] else []
 
     def bgan(i: int) -> tuple[list, list, list, list]:
         """Crops of a frame, sharp and blurred, BGAN's blurs of them by each noise map, and the frame's own."""
         b, s = pairs[chosen[i]]
-        photo = frames.load_frame(root, s)
+        photo = listings.load_frame(root, s)
         corners = grid.grid(s.height, s.width, crop)
         corners = [corners[k] for k in realism.evenly(len(corners), p.crops // len(chosen))]
         sharp = list(grid.cut(photo, corners, crop.size))
-        paired = list(grid.cut(frames.load_frame(root, b), corners, crop.size))
+        paired = list(grid.cut(listings.load_frame(root, b), corners, crop.size))
         made = [[blur(k)(image) for image in sharp] for k in range(4)]
         return sharp, paired, made, [photo, *(blur(k)(photo) for k in range(3))] if i in shown["bgan"] else []
 

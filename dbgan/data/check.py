@@ -9,9 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from dbgan.data import frames
-from dbgan.data.frames import Frame, Unreadable
+from dbgan.data import listings
+from dbgan.data.frames import Unreadable
 from dbgan.data.layouts import Pair
+from dbgan.data.listings import Frame
 from dbgan.data.parallel import ordered
 
 STRIP = 256  # rows that are compared at once
@@ -131,7 +132,7 @@ def _photograph(root: Path, min_side: int, path: Path) -> Photo | SetAside:
 
 
 def _described(root: Path, min_side: int, path: Path) -> tuple[Frame, np.ndarray, str]:
-    frame, image, note = frames.describe(root, path)
+    frame, image, note = listings.describe(root, path)
     if min(frame.height, frame.width) < min_side:
         raise Unreadable(root / path, f"less than {min_side} pixels high or wide ({frame.width}x{frame.height})")
     return frame, image, note

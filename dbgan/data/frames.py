@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import io
-import json
 import os
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -191,67 +189,3 @@ def write(path: Path, image: np.ndarray, **options) -> None:
     """(H, W, 3) uint8 RGB to a file of the format its name says; folders are made."""
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(image).save(path, **options)
-
-
-@dataclass(frozen=True)
-class Frame:
-    """One photograph: its short name, and its path relative to the root of its listing (posix)."""
-
-    name: str
-    path: str
-    height: int
-    width: int
-    sha256: str
-    mean: list[float]  # of R, G and B over the photograph, 8-bit levels
-
-
-@dataclass(frozen=True)
-class Listing:
-    """What a data source offers, written as frames.json: blurred and sharp are pairs, index by index."""
-
-    root: str  # of the pairs: "" when they lie beside the listing, else a folder, relative to the repository
-    real_root: str  # of the real blurred photographs, likewise
-    train_blurred: list[Frame]
-    train_sharp: list[Frame]
-    test_blurred: list[Frame]
-    test_sharp: list[Frame]
-    real_blur: list[Frame]
-
-
-def describe(root: Path, path: Path) -> tuple[Frame, np.ndarray, str]:
-    """Read `root / path`: its Frame, and the photograph and note of `read`."""
-    image, note, digest = read(root / path)
-    name = path.with_suffix("").as_posix()
-    mean = [round(float(level), 3) for level in image.mean((0, 1))]
-    return Frame(name, path.as_posix(), image.shape[0], image.shape[1], digest, mean), image, note
-
-
-def save_listing(path: Path, listing: Listing) -> None:
-    """Write frames.json."""
-    path.write_text(json.dumps(asdict(listing), indent=1) + "\n", encoding="utf-8")
-
-
-def load_listing(folder: Path) -> Listing:
-    """Read `folder/frames.json`. Raises ValueError when it is missing or damaged."""
-    path = folder / "frames.json"
-    try:
-        groups = json.loads(path.read_text(encoding="utf-8"))
-        roots = {key: groups.pop(key) for key in ("root", "real_root")}
-        return Listing(**roots, **{key: [Frame(**f) for f in frames] for key, frames in groups.items()})
-    except (OSError, json.JSONDecodeError, TypeError, KeyError, AttributeError) as error:
-        raise ValueError(f"{path}: no readable frame listing ({error}); run the download stage") from None
-
-
-def roots(listing: Listing, raw: Path, repository: Path) -> tuple[Path, Path]:
-    """Where the pairs and the real blurred photographs of `raw`'s listing lie."""
-    pairs, real = (repository / Path(root).expanduser() if root else raw for root in (listing.root, listing.real_root))
-    return pairs, real
-
-
-def load_frame(root: Path, frame: Frame) -> np.ndarray:
-    """The photograph of a listing, (H, W, 3) uint8 RGB. Raises ValueError when the file has changed since."""
-    path = root / frame.path
-    image, _, digest = read(path)
-    if digest != frame.sha256:
-        raise ValueError(f"{path}: changed since the download stage saw it; run `dvc repro -f -s download` first")
-    return image

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 from skimage.metrics import peak_signal_noise_ratio
 
-from dbgan.data import check, frames
+from dbgan.data import check, frames, listings
 from dbgan.data.layouts import Pair
 
 
@@ -35,7 +35,7 @@ def test_good_pairs_come_back_in_order_with_their_psnr(root, workers):
     assert [p.key for p in found] == list("01234")
     assert [p.blurred.path for p in found] == [f"blur/{n}.png" for n in range(5)]
     for p in found:
-        blurred, sharp = frames.load_frame(root, p.blurred), frames.load_frame(root, p.sharp)
+        blurred, sharp = listings.load_frame(root, p.blurred), listings.load_frame(root, p.sharp)
         assert p.psnr == pytest.approx(peak_signal_noise_ratio(sharp, blurred), abs=1e-9)
         assert p.notes == []
 
@@ -45,7 +45,7 @@ def test_psnr_of_an_image_of_many_strips(tmp_path):
     for side in ("blur", "sharp"):
         frames.write(tmp_path / side / "a.png", rng.integers(0, 256, (2 * check.STRIP + 7, 9, 3), dtype=np.uint8))
     [found], _ = check.pairs(tmp_path, [pair("a")], 1, 0)
-    blurred, sharp = frames.load_frame(tmp_path, found.blurred), frames.load_frame(tmp_path, found.sharp)
+    blurred, sharp = listings.load_frame(tmp_path, found.blurred), listings.load_frame(tmp_path, found.sharp)
     assert found.psnr == pytest.approx(peak_signal_noise_ratio(sharp, blurred), abs=1e-9)
 
 

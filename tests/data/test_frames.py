@@ -10,7 +10,7 @@ import pytest
 import torch
 from PIL import Image, ImageOps
 
-from dbgan.data import frames
+from dbgan.data import frames, listings
 
 RGB = np.random.default_rng(0).integers(0, 256, (9, 7, 3), dtype=np.uint8)
 GREY = RGB[..., 0]
@@ -202,27 +202,27 @@ def test_find_refuses_a_folder_without_photographs(tmp_path):
 
 
 @pytest.fixture
-def listed(tmp_path) -> frames.Listing:
+def listed(tmp_path) -> listings.Listing:
     frames.write(tmp_path / "sub" / "a.png", RGB)
-    frame, image, note = frames.describe(tmp_path, (tmp_path / "sub" / "a.png").relative_to(tmp_path))
+    frame, image, note = listings.describe(tmp_path, (tmp_path / "sub" / "a.png").relative_to(tmp_path))
     assert note == ""
     assert np.array_equal(image, RGB)
     assert (frame.name, frame.path, frame.height, frame.width) == ("sub/a", "sub/a.png", 9, 7)
     assert frame.mean == pytest.approx([RGB[..., channel].mean() for channel in range(3)], abs=5e-4)
-    listing = frames.Listing("", "", [frame], [frame], [], [], [])
-    frames.save_listing(tmp_path / "frames.json", listing)
+    listing = listings.Listing("", "", [frame], [frame], [], [], [])
+    listings.save_listing(tmp_path / "frames.json", listing)
     return listing
 
 
 def test_a_listing_comes_back(tmp_path, listed):
-    assert frames.load_listing(tmp_path) == listed
-    assert np.array_equal(frames.load_frame(tmp_path, listed.train_sharp[0]), RGB)
+    assert listings.load_listing(tmp_path) == listed
+    assert np.array_equal(listings.load_frame(tmp_path, listed.train_sharp[0]), RGB)
 
 
 def test_pairs_and_real_blurs_may_lie_in_folders_of_their_own(tmp_path, listed):
     where = [replace(listed, root=root, real_root=real) for root, real in (("", ""), ("a/b", ""), ("", "../c"))]
     repository, raw = tmp_path / "repository", tmp_path / "elsewhere" / "raw"
-    assert [frames.roots(listing, raw, repository) for listing in where] == [
+    assert [listings.roots(listing, raw, repository) for listing in where] == [
         (raw, raw),
         (repository / "a" / "b", raw),
         (raw, repository / ".." / "c"),
@@ -232,7 +232,7 @@ def test_pairs_and_real_blurs_may_lie_in_folders_of_their_own(tmp_path, listed):
 def test_a_photograph_that_changed_since_it_was_listed_is_named(tmp_path, listed):
     frames.write(tmp_path / "sub" / "a.png", 255 - RGB)
     with pytest.raises(ValueError, match=r"a\.png: changed"):
-        frames.load_frame(tmp_path, listed.train_sharp[0])
+        listings.load_frame(tmp_path, listed.train_sharp[0])
 
 
 @pytest.mark.parametrize(
@@ -242,4 +242,4 @@ def test_a_damaged_listing_is_named(tmp_path, text):
     if text is not None:
         (tmp_path / "frames.json").write_text(text)
     with pytest.raises(ValueError, match=r"frames\.json"):
-        frames.load_listing(tmp_path)
+        listings.load_listing(tmp_path)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dbgan.data import frames
+from dbgan.data import frames, listings
 
 RGB = np.random.default_rng(0).integers(0, 256, (9, 7, 3), dtype=np.uint8)
 READ_ALL = """
@@ -106,11 +106,11 @@ def test_any_name_is_found_read_and_listed(tmp_path, name):
     path = Path(name.decode("utf-8", "surrogateescape") if isinstance(name, bytes) else name)
     frames.write(tmp_path / "photos" / path, RGB)
     assert frames.find(tmp_path / "photos") == [path]
-    frame, _, _ = frames.describe(tmp_path / "photos", path)
-    listing = frames.Listing("photos", "", [frame], [frame], [], [], [])
-    frames.save_listing(tmp_path / "frames.json", listing)
-    assert frames.load_listing(tmp_path) == listing
-    assert np.array_equal(frames.load_frame(tmp_path / "photos", frame), RGB)
+    frame, _, _ = listings.describe(tmp_path / "photos", path)
+    listing = listings.Listing("photos", "", [frame], [frame], [], [], [])
+    listings.save_listing(tmp_path / "frames.json", listing)
+    assert listings.load_listing(tmp_path) == listing
+    assert np.array_equal(listings.load_frame(tmp_path / "photos", frame), RGB)
 
 
 @pytest.mark.parametrize("name", ["a.tif", "a.jpg", "a.webp"])
