@@ -36,7 +36,7 @@ def photographs(folder: Path, root: Path | None) -> None:
     if root:
         values["data"] |= {"source": "folder", "root": str(root.resolve())}
     (folder / "params.yaml").write_text(yaml.safe_dump(values))
-    download.main(folder / "raw", folder / "params.yaml", folder / "download.json")
+    download.main(folder / "raw", folder / "sheet.png", folder / "params.yaml", folder / "data.json")
     listing = listings.load_listing(folder / "raw")
     listings.save_listing(
         folder / "raw" / "frames.json", replace(listing, test_blurred=[], test_sharp=[], real_blur=[])

@@ -205,7 +205,7 @@ def test_behind_the_warning_of_google_drive_lies_the_file_and_another_source_is_
 
 
 def test_the_beginning_of_one_source_is_not_continued_from_another(cache, monkeypatch):
-    other = a_zip(40_000)
+    other = a_zip(seed=2)
     with server(BODY, ["cut", "missing"]) as first, server(b"", []) as drive, server(other, []) as file:
         drive.body = FORM.format(url=file.url).encode()
         monkeypatch.setattr(answers, "DRIVE", f"{drive.url}?id=")
