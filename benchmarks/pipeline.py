@@ -1,0 +1,91 @@
+"""What evaluation and a pipeline that has nothing to do cost: python -m benchmarks.pipeline"""
+
+import subprocess
+import sys
+import time
+from typing import Any
+
+import typer
+
+from benchmarks.networks import in_own_process, took
+from benchmarks.training import SEED, WAYS, parameters
+from dbgan import runtime
+
+FRAME = (720, 1280)
+RUNS = 5
+
+
+def evaluation() -> dict[str, float]:
+    """Megapixels a second of whole frames through the sample scale's network, as `evaluate` restores them, and in
+    contiguous tensors; the median of RUNS in turn."""
+    import statistics
+    from dataclasses import asdict
+
+    import numpy as np
+    import torch
+
+    from dbgan import params as settings
+    from dbgan.data import frames
+    from dbgan.metrics import restore
+    from dbgan.models.dbgan import DeblurConfig
+    from dbgan.models.generators import new_generator
+
+    device = runtime.device(torch.get_num_threads())
+    values = parameters("sample")
+    config = asdict(settings.section(values, "dbgan", DeblurConfig))
+    layouts = {"shipped": torch.channels_last, "plain": torch.contiguous_format}
+    networks = {
+        way: new_generator("dbgan", SEED, values["init_std"], **config).eval().to(device, memory_format=layouts[way])
+        for way in WAYS
+    }
+    photo = np.random.default_rng(SEED).integers(0, 256, (*FRAME, 3), np.uint8)
+    margin = values["evaluate"]["margin"]
+
+    def restored(way: str) -> np.ndarray:
+        frame = frames.to_float(photo)
+        frame = frame if way == "shipped" else frame.contiguous()
+        return frames.to_uint8(restore.whole_frame(networks[way], frame, margin, device))
+
+    seconds: dict[str, list[float]] = {way: [] for way in WAYS}
+    for run in range(RUNS + 1):
+        for way in WAYS:
+            found = took(lambda way=way: restored(way), device.type)
+            seconds[way] += [found] if run else []  # the first warms up
+    speeds = {way: FRAME[0] * FRAME[1] / 1e6 / statistics.median(found) for way, found in seconds.items()}
+    return speeds | {"ratio": speeds["shipped"] / speeds["plain"]}
+
+
+def nothing_to_do() -> dict[str, float | None]:
+    """Seconds of a `dvc repro` that runs no stage, beside those of `dvc version`, which only starts; None where the
+    pipeline has not been run or DVC is not installed. A dry run comes first, so that nothing is ever trained here."""
+
+    def dvc(*arguments: str) -> tuple[str, float]:
+        start = time.perf_counter()
+        ended = subprocess.run(
+            [sys.executable, "-m", "dvc", *arguments], cwd=runtime.root(), capture_output=True, text=True, check=False
+        )
+        return ended.stdout + ended.stderr if not ended.returncode else "Running stage", time.perf_counter() - start
+
+    none = {"stages": None, "shipped": None, "plain": None, "ratio": None}
+    if "Running stage" in dvc("repro", "--dry")[0]:
+        runtime.say("dvc repro has something to do, or there is no DVC; it is not measured")
+        return none
+    _, plain = dvc("version")
+    text, seconds = dvc("repro")
+    return {"stages": text.count("didn't change"), "shipped": seconds, "plain": plain, "ratio": seconds / plain}
+
+
+def measure() -> dict[str, dict[str, Any]]:
+    """The figures of both."""
+    return {"evaluation": in_own_process(evaluation), "nothing_to_do": nothing_to_do()}
+
+
+def main() -> None:
+    """Measure whole frames of the evaluation, and `dvc repro` after everything has run."""
+    typer.echo(measure())
+
+
+app = runtime.app(main)
+
+if __name__ == "__main__":
+    app()
