@@ -73,19 +73,20 @@ class PatchCritic(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         image = standard_luminance(image) if self.luminance else 2 * image - 1
-        x = F.leaky_relu(self.convs[0](image), SLOPE)
+        x = F.leaky_relu(self.convs[0](image.contiguous()), SLOPE)  # see `build_critic`
         for conv, norm in zip(self.convs[1:], self.norms, strict=True):
             x = F.leaky_relu(norm(conv(x)), SLOPE)
         return self.logit(x)
 
 
 def build_critic(kind: str, width: int, patch: int, luminance: bool) -> nn.Module:
-    """A critic by name, "vgg" or "patch"; the latter takes photographs of any size, so `patch` is not used. Its
-    weights lie channels-last, which convs compute fastest."""
+    """A critic by name, "vgg" or "patch"; the latter takes photographs of any size, so `patch` is not used.
+
+    The weights of "vgg" lie channels-last, which convs compute fastest. Those of "patch" must not: of a single image
+    whose channels lie last, PyTorch's InstanceNorm has a wrong second derivative, and with it the gradient penalty.
+    """
     if kind == "vgg":
-        critic: nn.Module = VGGCritic(width, patch, luminance, conv_bias=False)
-    elif kind == "patch":
-        critic = PatchCritic(width, luminance=luminance)
-    else:
-        raise ValueError(f"no critic is called {kind!r}; there are vgg, patch")
-    return critic.to(memory_format=torch.channels_last)
+        return VGGCritic(width, patch, luminance, conv_bias=False).to(memory_format=torch.channels_last)
+    if kind == "patch":
+        return PatchCritic(width, luminance=luminance)
+    raise ValueError(f"no critic is called {kind!r}; there are vgg, patch")

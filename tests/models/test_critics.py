@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 
+from dbgan.losses.adversarial import gradient_penalty
 from dbgan.models.critics import PatchCritic, VGGCritic, build_critic, standard_luminance
 
 
@@ -137,3 +138,20 @@ def test_critics_are_built_by_name(kind, network):
 def test_an_unknown_critic_is_refused():
     with pytest.raises(ValueError, match=r"'pixel'.*vgg, patch"):
         build_critic("pixel", 4, 64, luminance=False)
+
+
+def test_the_gradient_penalty_of_a_single_image_has_the_gradient_of_finite_differences():
+    """With channels last in memory PyTorch's InstanceNorm gives another."""
+    critic = build_critic("patch", 2, 32, luminance=False).double()
+    generator = torch.Generator().manual_seed(1)
+    images = torch.rand(2, 1, 3, 32, 32, generator=generator, dtype=torch.float64)
+    real, fake = (image.to(memory_format=torch.channels_last) for image in images)
+    share = torch.full((1, 1, 1, 1), 0.3, dtype=torch.float64)
+    gradient_penalty(critic, real, fake, share).backward()
+    weight = critic.convs[1].weight
+    start, direction = weight.detach().clone(), torch.randn(weight.shape, generator=generator, dtype=torch.float64)
+    sides = []
+    for distance in (1e-5, -1e-5):
+        weight.data = start + distance * direction
+        sides.append(gradient_penalty(critic, real, fake, share).item())
+    assert (weight.grad * direction).sum().item() == pytest.approx((sides[0] - sides[1]) / 2e-5, rel=1e-3)
