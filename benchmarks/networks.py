@@ -4,6 +4,7 @@ Parameters, FLOPs, frames per second in float32 and in bfloat16, peak memory. A 
 and the table in the READMEs; one of a few networks or of another frame only prints its table. See benchmarks/README.md.
 """
 
+import json
 import platform
 import signal
 import statistics
@@ -13,7 +14,6 @@ from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
-from pathlib import Path
 from typing import Any
 
 import typer
@@ -34,7 +34,6 @@ FRAME = (720, 1280)
 LONG = 20.0  # seconds: a frame that takes longer is measured once, another one RUNS times after one to warm up
 RUNS = 5
 WARM_UP = (64, 64)  # even the first frame finds threads awake and libraries loaded
-OPEN, CLOSE = "<!-- networks -->", "<!-- /networks -->"
 READMES = ("README.md", "benchmarks/README.md")
 
 
@@ -162,10 +161,9 @@ def table(results: dict[str, Any]) -> str:
         both = row["float32"] and row["bfloat16"]
         return f" ({row['float32']['seconds'] / row['bfloat16']['seconds']:.2f} x)" if both else ""
 
-    place = results["gpu"] or f"{results['cpu']}, threads: {results['threads']}"
     return "\n".join(
         [
-            f"One frame of {results['width']} x {results['height']}; {place}; PyTorch {results['torch']}.",
+            f"One frame of {results['width']} x {results['height']}; {place(results)}",
             "",
             "| network | parameters, 10^6 | TFLOP a frame | frames/s, float32 | frames/s, bfloat16 "
             "| peak GiB, float32 | peak GiB, bfloat16 |",
@@ -180,15 +178,28 @@ def table(results: dict[str, Any]) -> str:
     )
 
 
-def show_in(readme: Path, text: str) -> None:
-    """Put `text` between the marks of a README, if it has them."""
-    if not readme.exists():
-        return
-    before, opening, rest = readme.read_text(encoding="utf-8").partition(OPEN)
-    _, closing, after = rest.partition(CLOSE)
-    if opening and closing:
-        with runtime.whole(readme) as part:
-            part.write_text(f"{before}{OPEN}\n{text}\n{CLOSE}{after}", encoding="utf-8")
+def place(found: dict[str, Any]) -> str:
+    """What `machine` found, in words."""
+    return f"{found['gpu'] or '{cpu}, threads: {threads}'.format(**found)}; PyTorch {found['torch']}."
+
+
+def record(name: str, results: dict[str, Any]) -> None:
+    """Put results under their name into benchmarks/results.json; those of other benchmarks stay."""
+    path = runtime.root() / "benchmarks" / "results.json"
+    found = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    runtime.write_json(path, found | {name: results})
+
+
+def show(name: str, text: str) -> None:
+    """Put `text` between the marks <!-- name --> and <!-- /name --> of the READMEs that have them."""
+    for readme in (runtime.root() / path for path in READMES):
+        if not readme.exists():
+            continue
+        before, opening, rest = readme.read_text(encoding="utf-8").partition(f"<!-- {name} -->")
+        _, closing, after = rest.partition(f"<!-- /{name} -->")
+        if opening and closing:
+            with runtime.whole(readme) as part:
+                part.write_text(f"{before}{opening}\n{text}\n{closing}{after}", encoding="utf-8")
 
 
 def main(height: int = FRAME[0], width: int = FRAME[1], only: list[str] | None = None) -> None:
@@ -203,9 +214,8 @@ def main(height: int = FRAME[0], width: int = FRAME[1], only: list[str] | None =
     text = table(results)
     typer.echo(text)
     if (height, width) == FRAME and names == list(NETWORKS):
-        runtime.write_json(runtime.root() / "benchmarks" / "results.json", results)
-        for readme in READMES:
-            show_in(runtime.root() / readme, text)
+        record("networks", results)
+        show("networks", text)
 
 
 app = runtime.app(main)

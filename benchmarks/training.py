@@ -28,7 +28,7 @@ Update = Callable[[int, list], dict]
 
 def parameters(scale: str) -> dict[str, Any]:
     """The shipped parameters of one scale."""
-    shipped = yaml.load((runtime.root() / "params.yaml").read_text(encoding="utf-8"), settings._Loader)
+    shipped = yaml.load(Path(__file__).parents[1].joinpath("params.yaml").read_text(encoding="utf-8"), settings._Loader)
     with TemporaryDirectory() as folder:
         path = Path(folder, "params.yaml")
         path.write_text(yaml.safe_dump(shipped | {"scale": scale}))

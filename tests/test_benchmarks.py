@@ -64,24 +64,32 @@ def test_a_short_run_is_repeated_and_a_long_one_is_not(small, monkeypatch, long,
 
 def test_a_full_run_writes_results_and_both_tables(small, tmp_path):
     (tmp_path / "benchmarks").mkdir()
-    marked = f"before\n{networks.OPEN}\nold\n{networks.CLOSE}\nafter\n"
+    marked = "before\n<!-- networks -->\nold\n<!-- /networks -->\nafter\n"
     for readme in networks.READMES:
         (tmp_path / readme).write_text(marked)
     result = run(*SMALL)
     assert result.exit_code == 0, result.output
     for readme in networks.READMES:
         assert (tmp_path / readme).read_text() == marked.replace("old\n", result.stdout)
-    results = json.loads((tmp_path / "benchmarks" / "results.json").read_text())
+    results = json.loads((tmp_path / "benchmarks" / "results.json").read_text())["networks"]
     assert {"cpu", "threads", "gpu", "torch", "height", "width", "rows"} <= results.keys()
     assert [row["network"] for row in results["rows"]] == ["srresnet"]
     assert "| srresnet | 0.00 |" in result.stdout
 
 
+def test_results_of_one_benchmark_leave_those_of_others(tmp_path):
+    (tmp_path / "benchmarks").mkdir()
+    networks.record("networks", {"rows": []})
+    networks.record("suite", {"ratios": [1]})
+    networks.record("networks", {"rows": [2]})
+    found = json.loads((tmp_path / "benchmarks" / "results.json").read_text())
+    assert found == {"networks": {"rows": [2]}, "suite": {"ratios": [1]}}
+
+
 def test_a_readme_without_marks_stays_as_it_is(tmp_path):
-    (tmp_path / "README.md").write_text(f"{networks.OPEN}, but no end")
-    networks.show_in(tmp_path / "README.md", "table")
-    networks.show_in(tmp_path / "none.md", "table")
-    assert (tmp_path / "README.md").read_text() == f"{networks.OPEN}, but no end"
+    (tmp_path / "README.md").write_text("<!-- networks -->, but no end")
+    networks.show("networks", "table")
+    assert (tmp_path / "README.md").read_text() == "<!-- networks -->, but no end"
     assert [path.name for path in tmp_path.iterdir()] == ["README.md"]
 
 
