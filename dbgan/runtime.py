@@ -74,7 +74,7 @@ def memory(section: str) -> Iterator[None]:
         yield
     except (MemoryError, RuntimeError) as error:
         # What torch calls it: of a GPU, of a CPU, and of the libraries below.
-        signs = ("out of memory", "can't allocate memory", "not enough memory", "bad_alloc")
+        signs = ("out of memory", "can't allocate memory", "not enough memory", "bad_alloc", "ALLOC_FAILED")
         if not isinstance(error, MemoryError) and not any(sign in str(error) for sign in signs):
             raise
         less = f"lower {section}.batch (and raise {section}.accumulate) or {section}.patch"

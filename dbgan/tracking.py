@@ -1,7 +1,8 @@
 """The one place that opens MLflow: a parent run for the pipeline, a child run for each stage that ran.
 
-The store is MLFLOW_TRACKING_URI, else mlflow.db in the repository. DBGAN_TRACKING=off turns it off. What DVC
-compares is the JSON in metrics/, which the stages write themselves; a fault of the tracker never costs a training.
+The store is MLFLOW_TRACKING_URI, else mlflow.db in the repository. DBGAN_TRACKING=off turns it off; where mlflow is
+not installed it is off too. What DVC compares is the JSON in metrics/, which the stages write themselves; a fault of
+the tracker never costs a training.
 """
 
 import hashlib
@@ -10,6 +11,7 @@ import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +89,10 @@ def run(stage: str, params: dict[str, Any], used: list[str]) -> Iterator[Log]:
     params.yaml, the scale merged in; `used`: the keys of it that the stage depends on. A fault within ends the run as
     FAILED, Ctrl-C as KILLED. Raises OSError when the store cannot be opened."""
     if not processes.first() or os.environ.get("DBGAN_TRACKING", "").lower() in ("off", "0", "false", "no"):
+        yield Log()
+        return
+    if not find_spec("mlflow"):  # as on a machine that is rented for the training alone
+        runtime.say(f"{stage}: mlflow is not installed, so nothing is recorded")
         yield Log()
         return
     try:

@@ -1,6 +1,8 @@
 """The optimisation that all trainings share: Adam, a cosine learning rate, gradients summed over batches, clipped."""
 
 import math
+import os
+import shutil
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -41,6 +43,8 @@ class OptimParams:
             raise ValueError("save_every must be a multiple of log_every")
         if not self.lr >= self.lr_floor > 0:
             raise ValueError("lr >= lr_floor > 0 must hold")
+        if self.checkpointing and self.compile:
+            raise ValueError("checkpointing and compile must not both be true: a compiler cannot see what is kept")
         if not 0 <= self.ema < 1 or not self.clip >= 0:
             raise ValueError("ema must be at least 0 and below 1, clip at least 0")
 
@@ -117,10 +121,12 @@ def running_mean(network: nn.Module, decay: float) -> AveragedModel:
 
 def ready(network: nn.Module, p: OptimParams, device: str | torch.device, place: Place = ALONE) -> nn.Module:
     """`network` on the device, in training mode, its norms those of `place`, and compiled where p.compile asks for it.
-    In place, so that names of weights stay."""
+    In place, so that names of weights stay. Raises ValueError where nothing can be compiled."""
     network.to(device).train()
     share_norms(network, place)
     if p.compile:
+        if not shutil.which(os.environ.get("CXX", "g++")):
+            raise ValueError("compile: true needs a C++ compiler such as g++; install one or set compile: false")
         network.compile()
     return network
 

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -120,3 +121,15 @@ def test_what_is_converted_is_said(copied):
     result = run("download")
     assert result.exit_code == 0
     assert "L read as RGB" in result.stderr
+
+
+def test_every_stage_runs_where_neither_dvc_nor_mlflow_is_installed(copied, chain, monkeypatch):
+    """As on a machine that is rented for a training; each says in one line that nothing is recorded."""
+    for name in ("dvc", "mlflow"):
+        monkeypatch.setitem(sys.modules, name, None)  # which makes an import fail
+    monkeypatch.delenv("DBGAN_TRACKING")
+    for stage in STAGES:
+        result = run(stage)
+        assert result.exit_code == 0, result.stderr
+        assert f"{stage}: mlflow is not installed, so nothing is recorded" in result.stderr.splitlines()
+    assert files(copied) == files(chain)
