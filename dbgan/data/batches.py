@@ -48,13 +48,13 @@ class DeblurBatches:
     def __getitem__(self, n: int) -> tuple[Tensor, Tensor]:
         rng = np.random.default_rng([self.seed, n])
         made = rng.random(self.batch) < self.mix.realistic
-        paired = rng.integers(self.crops.length("paired/sharp"), size=self.batch)
-        synthetic = rng.integers(self.synthetic.length("synthetic/blurred"), size=self.batch)
+        counts = [self.synthetic.length("synthetic/blurred"), self.crops.length("paired/sharp")]
+        which = np.where(made, *rng.integers(counts, size=(self.batch, 2)).T)
         places = augment.places(rng, self.batch, self.size, self.patch)[self.share]
-        drawn = zip(*(choice[self.share].tolist() for choice in (made, paired, synthetic)), strict=True)
-        pairs = [self._made(s) if m else self._paired(p) for m, p, s in drawn]
-        blurred, sharp = (augment.patches((pair[side] for pair in pairs), places, self.patch) for side in (0, 1))
-        return blurred, sharp
+        drawn = zip(made[self.share].tolist(), which[self.share].tolist(), strict=True)
+        pairs = [self._made(i) if from_bgan else self._paired(i) for from_bgan, i in drawn]
+        blurred, sharp = (augment.patches(images, places, self.patch) for images in zip(*pairs, strict=True))
+        return torch.from_numpy(blurred), torch.from_numpy(sharp)
 
     def _made(self, i: int) -> tuple[np.ndarray, np.ndarray]:
         source = int(self.synthetic.rows("synthetic/source", i))
@@ -83,7 +83,7 @@ class BlurBatches:
 
         def read(name: str, which: np.ndarray, places: np.ndarray) -> Tensor:
             images = (self.crops.rows(name, i) for i in which[self.share].tolist())
-            return augment.patches(images, places, self.patch)
+            return torch.from_numpy(augment.patches(images, places, self.patch))
 
         return read("paired/sharp", paired, at), read("paired/blurred", paired, at), read(self.real, real, elsewhere)
 
@@ -106,19 +106,19 @@ def stream(
     """For each step after `start` up to `steps`, the `accumulate` batches whose gradients it adds up: tensors
     (batch, 3, patch, patch) in [0, 1] on `device`, channels last in memory.
 
-    So many worker threads read ahead. To a GPU each step's batches are on their way, from pinned memory and as bytes,
-    before the step before them is given out, so that nobody waits for them.
+    A thread reads ahead where there are workers; more than one would only wait for each other. To a GPU each step's
+    batches are on their way, from pinned memory and as bytes, before the step before them is given out.
     """
     gpu = torch.device(device).type == "cuda"
 
     def read(n: int) -> tuple[Tensor, ...]:
-        return tuple(images.pin_memory() if gpu else to_float(images) for images in data[n])
+        return tuple(images.pin_memory() if gpu else to_float(images.numpy()) for images in data[n])
 
     def sent(images: Tensor) -> Tensor:
         return to_float(images.to(device, non_blocking=True)) if gpu else images
 
     ahead: list[tuple[Tensor, ...]] = []
-    for batch in parallel.ordered(read, range(start * accumulate, steps * accumulate), workers):
+    for batch in parallel.ordered(read, range(start * accumulate, steps * accumulate), min(workers, 1)):
         ahead.append(tuple(map(sent, batch)))
         if len(ahead) == 2 * accumulate:
             yield ahead[:accumulate]

@@ -27,8 +27,10 @@ def to_float(image: np.ndarray | Tensor) -> Tensor:
     tensor is on. With `to_uint8` the owner of the range."""
     import torch
 
-    levels = image if isinstance(image, torch.Tensor) else torch.tensor(image)
-    return levels.movedim(-1, -3).float() / 255
+    if isinstance(image, torch.Tensor):
+        return image.movedim(-1, -3).float() / 255
+    # In NumPy: a thread that reads batches ahead must not start threads of torch beside those of the training.
+    return torch.from_numpy(np.divide(image, np.float32(255), dtype=np.float32)).movedim(-1, -3)
 
 
 def to_uint8(image: Tensor) -> np.ndarray:

@@ -1,0 +1,136 @@
+"""crops.h5: the same bytes however it is made, what is left out, what is reported, and no harm from a kill."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from commands import ends_in_one_line, run_well
+from PIL import Image
+
+from dbgan.data import h5
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def place(tmp_path, inside, write_photos, write_params):
+    """place({"dotted.key": value}): photographs downloaded in the current folder, parameters changed."""
+    root = inside(tmp_path / "repository")
+    write_photos(root / "photos")
+
+    def make(changes: dict | None = None) -> Path:
+        write_params(root / "params.yaml", changes)
+        run_well("download")
+        return root
+
+    return make
+
+
+def built(root: Path) -> tuple[bytes, dict]:
+    run_well("build_h5")
+    return (root / "data" / "crops.h5").read_bytes(), json.loads((root / "metrics" / "build_h5.json").read_text())
+
+
+def crops(root: Path, name: str) -> np.ndarray:
+    return h5.Reader(root / "data" / "crops.h5").rows(name, slice(None))
+
+
+def photo(root: Path, path: str) -> np.ndarray:
+    return np.asarray(Image.open(root / "photos" / path))
+
+
+def test_crops_are_those_of_the_photographs(place):
+    root = place()
+    built(root)
+    for side, folder in (("blurred", "blur"), ("sharp", "sharp")):
+        frames = [photo(root, f"train/{folder}/{i}.png") for i in range(4)]
+        wanted = [frame[y : y + 64, :64] for frame in frames for y in (0, 8)]
+        assert np.array_equal(crops(root, f"paired/{side}"), wanted)
+    wanted = [photo(root, f"real_blur/{i}.png")[y : y + 64, :64] for i in range(2) for y in (0, 8)]
+    assert np.array_equal(crops(root, "real/blurred"), wanted)
+
+
+@pytest.mark.parametrize("match", [False, True])
+def test_any_number_of_workers_gives_the_same_bytes(place, monkeypatch, match):
+    root = place({"crop.match_color": match})
+    made = set()
+    for workers in ("0", "1", "5"):
+        monkeypatch.setenv("DBGAN_WORKERS", workers)
+        made.add(built(root)[0])
+    assert len(made) == 1
+
+
+def test_photographs_without_texture_and_their_crops_are_left_out_and_counted(place):
+    root = place()
+    flat = np.full((72, 64, 3), 100, np.uint8)
+    for half in ("blur", "sharp"):
+        Image.fromarray(flat).save(root / "photos" / "train" / half / "1.png")
+    half_flat = photo(root, "real_blur/0.png").copy()
+    half_flat[4:] = 100
+    Image.fromarray(half_flat).save(root / "photos" / "real_blur" / "0.png")
+    root = place({"crop.min_texture": 5.0})
+    _, found = built(root)
+    assert (found["paired_crops"], found["paired_crops_left_out"]) == (6, 2)
+    assert (found["real_crops"], found["real_crops_left_out"]) == (3, 1)
+    wanted = [photo(root, f"train/sharp/{i}.png")[y : y + 64] for i in (0, 2, 3) for y in (0, 8)]
+    assert np.array_equal(crops(root, "paired/sharp"), wanted)
+    _, found = built(place())
+    assert found["paired_crops_left_out"] == found["real_crops_left_out"] == 0
+
+
+def test_a_texture_that_no_crop_has_is_refused(place):
+    root = place({"crop.min_texture": 127.0})
+    ends_in_one_line(root, "build_h5", "crop.min_texture, 127", "paired")
+
+
+def test_shift_over_1px_are_counted_and_the_worst_is_named(place):
+    root = place()
+    assert built(root)[1]["shift_over_1px"] == 0
+    path = root / "photos" / "train" / "blur" / "2.png"
+    Image.fromarray(np.roll(photo(root, "train/sharp/2.png"), 5, axis=0)).save(path)
+    _, found = built(place())
+    assert found["shift_over_1px"] == 1
+    assert found["shift_worst"] == "train/blur/2.png"
+    assert found["shift_max"] == pytest.approx(5, abs=1)
+
+
+def test_real_blur_gets_the_mean_colour_of_the_sharp_photographs(place):
+    root = place()
+    for i in range(2):
+        yellow = photo(root, f"real_blur/{i}.png") * [1, 1, 0.7]
+        Image.fromarray(yellow.astype(np.uint8)).save(root / "photos" / "real_blur" / f"{i}.png")
+    _, found = built(place())
+    sharp = crops(root, "paired/sharp")
+    for domain, paths in (("sharp", [f"train/sharp/{i}" for i in range(4)]), ("real", ["real_blur/0", "real_blur/1"])):
+        means = [photo(root, f"{path}.png").mean((0, 1)) for path in paths]
+        assert found[f"mean_{domain}"] == pytest.approx(np.mean(means, axis=0), abs=0.01)
+    assert "mean_real_matched" not in found
+    _, found = built(place({"crop.match_color": True}))
+    assert found["mean_real"][2] < found["mean_sharp"][2] - 25
+    assert found["mean_real_matched"] == pytest.approx(found["mean_sharp"], abs=0.3)
+    for channel in range(3):  # the rows in the middle are in two crops each, and count twice
+        assert crops(root, "real/blurred")[..., channel].mean() == pytest.approx(found["mean_sharp"][channel], abs=3)
+    assert np.array_equal(crops(root, "paired/sharp"), sharp)
+
+
+@pytest.mark.parametrize("after", [0.0, 0.05, 0.2])
+def test_a_killed_build_leaves_what_was_there_and_the_next_one_ends_the_same(place, write_photos, after):
+    root = place()
+    whole, found = built(root)
+    command = [sys.executable, "-m", "stages.build_h5", "data/raw", "data/crops.h5"]
+    killed = subprocess.Popen(command, env={**os.environ, "PYTHONPATH": str(ROOT)}, stderr=subprocess.DEVNULL)
+    part = root / "data" / "crops.h5.part"
+    while killed.poll() is None and not part.exists():
+        time.sleep(0.001)
+    time.sleep(after)
+    killed.send_signal(signal.SIGKILL)
+    killed.wait()
+    assert (root / "data" / "crops.h5").read_bytes() == whole
+    assert built(root) == (whole, found)
+    assert not list(root.rglob("*.part"))
