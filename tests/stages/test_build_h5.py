@@ -68,9 +68,8 @@ def test_any_number_of_workers_gives_the_same_bytes(place, monkeypatch, match):
 
 def test_photographs_without_texture_and_their_crops_are_left_out_and_counted(place):
     root = place()
-    flat = np.full((72, 64, 3), 100, np.uint8)
-    for half in ("blur", "sharp"):
-        Image.fromarray(flat).save(root / "photos" / "train" / half / "1.png")
+    for half, level in (("blur", 101), ("sharp", 100)):
+        Image.fromarray(np.full((72, 64, 3), level, np.uint8)).save(root / "photos" / "train" / half / "1.png")
     half_flat = photo(root, "real_blur/0.png").copy()
     half_flat[4:] = 100
     Image.fromarray(half_flat).save(root / "photos" / "real_blur" / "0.png")
