@@ -30,7 +30,7 @@ def fast(monkeypatch):
     """Small reads, short waits; no request leaves the machine by a proxy."""
     monkeypatch.setattr(transfer, "CHUNK", 1000)
     monkeypatch.setattr(transfer, "PAUSE", 0.0)
-    monkeypatch.setattr(answers, "PATIENCE", (5, 0.1))
+    monkeypatch.setattr(answers, "PATIENCE", (5, 5))  # long enough for a busy machine
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
 
 
@@ -54,12 +54,13 @@ def one_line(error: pytest.ExceptionInfo) -> str:
 
 
 @pytest.mark.parametrize("seed", range(100))
-def test_random_faults_end_in_the_right_file_or_one_line(cache, seed):
+def test_random_faults_end_in_the_right_file_or_one_line(cache, monkeypatch, seed):
     rng = np.random.default_rng(seed)
     faults = [str(name) for name in rng.choice([*PASSING, "chunked", "none"], rng.integers(0, 7))]
     if rng.random() < 0.4:
         faults.append(str(rng.choice([*FINAL, "corrupt", "too short", "empty"])))
     sha256 = [None, SHA256, SHA256[:8]][seed % 3]
+    monkeypatch.setattr(answers, "PATIENCE", (5, 0.1 if "stall" in faults else 5))
     with server(BODY, faults, seed) as running:
         for _ in range(2):  # the second run begins with what the first one left
             try:
@@ -71,6 +72,7 @@ def test_random_faults_end_in_the_right_file_or_one_line(cache, seed):
             else:
                 assert found == BODY
         running.faults.clear()
+        monkeypatch.setattr(answers, "PATIENCE", (5, 5))
         assert fetched(running.url, cache, sha256=sha256) == BODY
     recorded = {"file.zip.sha256"} if sha256 != SHA256 else set()  # a whole one in params.yaml needs no record
     assert {path.name for path in cache.iterdir()} == {"file.zip", "file.zip.lock"} | recorded
@@ -115,7 +117,8 @@ def test_a_fault_that_stays_is_told_at_once(cache, fault, said):
 
 
 @pytest.mark.parametrize("fault", ["broken", "many", "stall", "shut", "too long", "garbage"])
-def test_a_fault_that_may_pass_is_tried_again_but_not_for_ever(cache, fault):
+def test_a_fault_that_may_pass_is_tried_again_but_not_for_ever(cache, monkeypatch, fault):
+    monkeypatch.setattr(answers, "PATIENCE", (5, 0.1 if fault == "stall" else 5))
     with server(BODY, [fault] * 50) as running, pytest.raises(OSError, match="6 times in a row") as error:
         fetched(running.url, cache)
     one_line(error)
@@ -240,9 +243,7 @@ def test_two_at_once_fetch_it_once(cache):
     fork = multiprocessing.get_context("fork")
     with server(BODY, []) as running:
         both = [fork.Process(target=_download, args=(running.url, cache)) for _ in range(2)]
-        for process in both:
-            process.start()
-        for process in both:
-            process.join()
+        [process.start() for process in both]
+        [process.join() for process in both]
         assert [process.exitcode for process in both] == [0, 0]
         assert len(running.asked) == 1
