@@ -6,6 +6,9 @@ from typing import Annotated
 import typer
 
 from dbgan import batch, checkpoint, runtime
+from dbgan import params as settings
+
+AUTHORS = Path("authors")  # instead of a file: the one that `authors_dbgan` in params.yaml tells where to find
 
 
 def main(
@@ -14,7 +17,10 @@ def main(
     model: Annotated[Path | None, typer.Option(help="Weights of another network that this project trained.")] = None,
     released: Annotated[
         tuple[str, Path] | None,
-        typer.Option(metavar="NAME FILE", help="An authors' checkpoint: dbgan, srresnet, deblurgan, mprnet or nafnet."),
+        typer.Option(
+            metavar="NAME FILE",
+            help="An authors' checkpoint: dbgan, srresnet, deblurgan, mprnet or nafnet. `dbgan authors`: fetch it.",
+        ),
     ] = None,
     ensemble: Annotated[
         bool, typer.Option("--ensemble", help="Mean of eight flips and turns: slower by as much.")
@@ -32,9 +38,10 @@ def main(
     python -m dbgan deblur holidays "scans/*.tif" --out restored --ensemble
     python -m dbgan deblur photo.jpg --out restored --model models/dbgan_pretrained.safetensors
     python -m dbgan deblur photo.jpg --out restored --released nafnet NAFNet-GoPro-width64.pth
+    python -m dbgan deblur photo.jpg --out restored --released dbgan authors
     """
+    from dbgan.data import fetch, photo_files
     from dbgan.data import inputs as given
-    from dbgan.data import photo_files
 
     if model and released:
         raise ValueError("--model and --released: name one network, not two")
@@ -50,6 +57,10 @@ def main(
 
     if released:
         name, file = released
+        if (name, file) == ("dbgan", AUTHORS):
+            section = settings.section(settings.load(runtime.root() / "params.yaml"), "authors_dbgan", fetch.Download)
+            cache = runtime.root() / fetch.CACHE
+            file, _ = fetch.file(section, "authors_dbgan", cache, runtime.progress, runtime.say)
         sizes = {"train_size": 256} if name == "nafnet" else {}  # as its authors test on GoPro (TLC)
         network, config = read_released(name, file, **sizes)
     else:

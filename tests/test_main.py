@@ -99,6 +99,20 @@ def test_an_authors_file_deblurs(place, photo):
     assert np.abs(frames.read(place / "out/a.png")[0].astype(int) - expected).max() <= 1
 
 
+@pytest.mark.parametrize(
+    ("copy", "message"),
+    [
+        ("none.pth", "params.yaml, authors_dbgan.path: there is no file"),
+        ("in/a.png", "in/a.png: refused, a pickle of another kind"),
+    ],
+)
+def test_the_authors_weights_are_those_of_params(place, write_params, copy, message):
+    write_params(place / "params.yaml", {"authors_dbgan.path": copy})
+    result = run("deblur in/a.png --out out --released dbgan authors")
+    assert result.exit_code == 1
+    assert message in result.stderr
+
+
 def test_one_bad_file_does_not_stop_the_rest(place):
     (place / "in/aa.jpg").write_bytes(b"no photograph")
     (place / "in/ab.png").write_bytes((place / "in/a.png").read_bytes()[:200])
