@@ -11,7 +11,7 @@ test: check  # on all cores, one thread each; the longest file first
 	OMP_NUM_THREADS=1 python -m pytest -n auto --dist loadfile --no-loadscope-reorder tests/test_pipeline.py tests
 
 bench: .venv/installed
-	python -m benchmarks.networks
+	python -m benchmarks.suite
 
 ui: .venv/installed  # one web worker and no job workers: half a gigabyte instead of two and a half
 	MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false MLFLOW_DISABLE_TELEMETRY=true \
