@@ -110,10 +110,12 @@ def launch(module: str) -> int | None:
 
     if not any("nnodes" in option for option in options):
         options.insert(0, "--standalone")  # on a free port, so that two commands on one machine do not meet
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # torchrun would say that it sets it; `runtime.device` sets threads
     try:
         run.main([*options, "-m", module, *sys.argv[1:]])
     except ChildFailedError as error:  # the process that failed has said why
-        return abs(error.get_first_failure()[1].exitcode)
+        code = error.get_first_failure()[1].exitcode
+        return code if code > 0 else 128 - code  # below 0: the signal that ended it
     except SignalException as error:
         return 128 + error.sigval
     return 0

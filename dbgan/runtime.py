@@ -57,7 +57,7 @@ def command(main: Callable[..., None], together: bool = False) -> Callable[..., 
             raise
         # Not before the fault is let go of: with it go the progress bars, which would share the line.
         processes.let_others_speak(own_fault=True)
-        who = name if processes.first() else f"{name}, process {processes.number()}"
+        who = name if processes.first() else f"\n{name}, process {processes.number()}"  # below the first one's bar
         typer.echo(f"{who}: {message}", err=True)
         raise typer.Exit(code)
 

@@ -1,8 +1,8 @@
 """One training by several processes: each computes its part of every update, and the result is that of one process.
 
-An update averages `accumulate` batches of `batch` images. So many processes share a batch as divide it; where there
-are more, groups of them share the accumulated batches. What depends on a whole batch is computed over it: BatchNorm,
-the relativistic means, all random draws. PyTorch's DistributedDataParallel is not used: it averages the gradients of
+An update averages `accumulate` batches of `batch` images. Processes first share the accumulated batches; where there
+are more, groups of them share a batch, and what depends on a whole batch is computed over it: BatchNorm, the
+relativistic means, all random draws. PyTorch's DistributedDataParallel is not used: it averages the gradients of
 one backward after one forward, and a GAN's step has several of both with critics frozen in between.
 """
 
@@ -21,14 +21,12 @@ NORMS = (nn.BatchNorm2d, nn.InstanceNorm2d)  # the layers that keep running stat
 
 
 def layout(processes: int, batch: int, accumulate: int) -> tuple[int, int]:
-    """(processes that share a batch, groups that share the accumulated batches), the former as many as fit.
-
-    Raises ValueError where they cannot get equal parts.
-    """
+    """(processes that share a batch, groups that share the accumulated batches), the latter as many as fit: a group
+    of one need not ask others at every BatchNorm. Raises ValueError where they cannot get equal parts."""
     fitting = {
-        each * groups: (each, groups)  # with ascending `each`, so that of two ways the one with more stays
-        for each in range(1, batch + 1)
+        each * groups: (each, groups)  # with ascending `groups`, so that of two ways the one with more stays
         for groups in range(1, accumulate + 1)
+        for each in range(1, batch + 1)
         if batch % each == 0 and accumulate % groups == 0
     }
     if processes not in fitting:

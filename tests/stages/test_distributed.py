@@ -1,0 +1,146 @@
+"""Stages as several processes, by torchrun itself: the same files, one voice, and an end when one process fails."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from commands import STAGES, files
+from safetensors.torch import load_file
+
+ROOT = Path(__file__).parents[2]
+ONE_THREAD = {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "DBGAN_TRACKING": "off"}
+
+
+def start(folder: Path, stage: str, options: str, **environment: str) -> subprocess.CompletedProcess:
+    """A stage's command of dvc.yaml in `folder`, with DBGAN_TORCHRUN."""
+    _, *command = STAGES[stage]["cmd"].split()
+    return subprocess.run(
+        [sys.executable, *command],
+        cwd=folder,
+        env=os.environ | ONE_THREAD | {"DVC_ROOT": str(folder), "DBGAN_TORCHRUN": options} | environment,
+        capture_output=True,
+        text=True,
+        timeout=240,
+    )
+
+
+def said(result: subprocess.CompletedProcess, stage: str) -> list[str]:
+    return [line for line in result.stderr.splitlines() if line.startswith(stage)]
+
+
+def curve(path: Path) -> list[list[float]]:
+    """Step, loss and PSNR of each row."""
+    return [[float(value) for value in line.split(",")[:3]] for line in path.read_text().splitlines()[1:]]
+
+
+@pytest.fixture(scope="module")
+def pretrained(tmp_path_factory, chain):
+    """The finished chain of one process, in which two have pre-trained anew; and what they said."""
+    folder = shutil.copytree(chain, tmp_path_factory.mktemp("two") / "repository")
+    (folder / "models" / "dbgan_pretrained.safetensors").unlink()
+    return folder, start(folder, "pretrain", "--nproc-per-node=2")
+
+
+def test_two_processes_pretrain_as_one_does(pretrained, chain):
+    """Here blurred pixels equal sharp ones at random, where the gradient of L1 hangs on the last bit: the weights of
+    these photographs are alike, those of tests/training/test_distributed.py the same."""
+    folder, result = pretrained
+    assert result.returncode == 0, result.stderr
+    name = Path("models/dbgan_pretrained.safetensors")
+    found, expected = load_file(folder / name), load_file(chain / name)
+    assert found.keys() == expected.keys()
+    assert all(found[key].allclose(expected[key], rtol=0, atol=2e-3) for key in expected)
+    rows, wanted = (curve(root / "metrics" / "pretrain_curve.csv") for root in (folder, chain))
+    assert rows == [pytest.approx(row, rel=1e-5) for row in wanted]
+
+
+def test_they_leave_the_files_of_one_and_speak_with_one_voice(pretrained, chain):
+    folder, result = pretrained
+    assert files(folder).keys() == files(chain).keys()
+    assert not list(folder.glob(".state/*/*/state.pt"))
+    assert "Traceback" not in result.stderr
+    assert result.stderr.count("4/4") == 1  # one bar
+
+
+def test_two_processes_synthesize_the_bytes_of_one(tmp_path, chain):
+    folder = shutil.copytree(chain, tmp_path / "repository")
+    (folder / "data" / "synthetic.h5").unlink()
+    result = start(folder, "synthesize", "--nproc-per-node=2")
+    assert result.returncode == 0, result.stderr
+    assert files(folder) == files(chain)
+
+
+def test_two_processes_evaluate_to_the_figures_and_pictures_of_one(tmp_path, chain):
+    folder = shutil.copytree(chain, tmp_path / "repository")
+    shutil.rmtree(folder / "results")
+    (folder / "metrics" / "evaluate.json").unlink()
+    result = start(folder, "evaluate", "--nproc-per-node=2")
+    assert result.returncode == 0, result.stderr
+    assert files(folder) == files(chain)
+
+
+def test_a_fault_that_all_have_in_common_is_told_once(tmp_path, chain):
+    folder = shutil.copytree(chain, tmp_path / "repository")
+    (folder / "data" / "synthetic.h5").write_bytes(b"torn")
+    before = files(folder)
+    result = start(folder, "pretrain", "--nproc-per-node=2")
+    assert result.returncode == 1
+    (line,) = said(result, "pretrain")
+    assert "synthetic.h5" in line
+    assert "Traceback" not in result.stderr
+    assert files(folder) == before
+
+
+FAILING = """
+import sys
+from pathlib import Path
+from dbgan import processes
+from stages import synthesize
+from dbgan.data import frames
+if processes.number() == 1:
+    def broken(images): raise OSError("the disk of this machine is broken")
+    frames.to_uint8 = broken
+synthesize.app()
+"""
+
+
+def test_a_fault_of_one_process_ends_all_with_its_line(tmp_path, chain):
+    """The others wait for it in a message that never comes."""
+    folder = shutil.copytree(chain, tmp_path / "repository")
+    (folder / "failing.py").write_text(FAILING)
+    (folder / "data" / "synthetic.h5").unlink()
+    before = files(folder)
+    _, _, _, *arguments = STAGES["synthesize"]["cmd"].split()
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    result = subprocess.run(
+        [*torchrun, "failing.py", *arguments],
+        cwd=folder,
+        env=os.environ | ONE_THREAD | {"DVC_ROOT": str(folder)},
+        capture_output=True,
+        text=True,
+        timeout=240,
+    )
+    assert result.returncode != 0
+    assert said(result, "synthesize") == ["synthesize, process 1: the disk of this machine is broken"]
+    assert files(folder) == before
+
+
+def test_processes_that_do_not_fit_the_batch_are_told_what_fits(tmp_path, chain):
+    folder = shutil.copytree(chain, tmp_path / "repository")
+    result = start(folder, "train_bgan", "--nproc-per-node=3")
+    assert result.returncode == 1
+    (line,) = said(result, "train_bgan")
+    assert "3 processes" in line
+    assert "start 1, 2," in line
+
+
+def test_a_stage_of_one_process_refuses_torchrun(tmp_path, chain):
+    folder = shutil.copytree(chain, tmp_path / "repository")
+    result = start(
+        folder, "build_h5", "--nproc-per-node=2", TORCHELASTIC_RUN_ID="x", RANK="0", WORLD_SIZE="2", LOCAL_RANK="0"
+    )
+    assert result.returncode == 1
+    assert "without torchrun" in result.stderr
