@@ -8,59 +8,16 @@ import statistics
 import time
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
-from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import typer
-import yaml
 
 from benchmarks.networks import machine
-from dbgan import params as settings
+from benchmarks.steps import IMAGES, new_step, params_of
 from dbgan import runtime
 
 PROCESSES = 2
-PIXELS = {"train_bgan": 3, "pretrain": 2, "finetune": 2}  # kinds of photographs in a batch of each training
-
-
-def params_of(scale: str) -> dict[str, Any]:
-    """params.yaml with this scale."""
-    values = yaml.load((runtime.root() / "params.yaml").read_text(encoding="utf-8"), settings._Loader)
-    with TemporaryDirectory() as folder:
-        path = Path(folder, "params.yaml")
-        path.write_text(yaml.safe_dump(values | {"scale": scale}))
-        return settings.load(path)
-
-
-def new_step(training: str, values: dict[str, Any], place=None, device: str = "cpu"):
-    """The step of a training with the paper's networks, in the cycle for BGAN, and its parameters."""
-    from dbgan.models.critics import build_critic
-    from dbgan.models.features import PerceptualParams, VGGFeatures
-    from dbgan.models.generators import build_generator, reverse
-    from dbgan.training.bgan_cycle import BganParams, CycleStep
-    from dbgan.training.distributed import ALONE
-    from dbgan.training.finetune import FinetuneParams, FinetuneStep
-    from dbgan.training.optim import OptimParams
-    from dbgan.training.pretrain import PretrainStep
-
-    place = place or ALONE
-    common = {"beta": "beta", "objective": "objective", "critic": "critic"}
-    if training == "pretrain":
-        p = settings.section(values, training, OptimParams)
-        return PretrainStep(build_generator("dbgan", **values["dbgan"]), p, device, place), p
-    features = VGGFeatures(settings.section(values, "perceptual", PerceptualParams))
-    if training == "finetune":
-        p = settings.section(values, training, FinetuneParams, alpha="alpha", **common)
-        generator, critic = (
-            build_generator("dbgan", **values["dbgan"]),
-            build_critic("vgg", p.critic_width, p.patch, False),
-        )
-        return FinetuneStep(generator, critic, features, p, 0, device, place), p
-    p = settings.section(values, "bgan", BganParams, **common)
-    name, config = reverse("bgan", values["bgan_network"])
-    blur, deblur = build_generator("bgan", **values["bgan_network"]), build_generator(name, **config)
-    critics = [build_critic("vgg", p.critic_width, p.patch, p.critic_luminance) for _ in range(2)]
-    return CycleStep(blur, deblur, *critics, features, p, 0, device, place), p
 
 
 def flops(training: str, scale: str) -> int:
@@ -70,7 +27,7 @@ def flops(training: str, scale: str) -> int:
     from torch.utils.flop_counter import FlopCounterMode
 
     step, p = new_step(training, params_of(scale), device="meta")
-    images = tuple(torch.empty(p.batch, 3, p.patch, p.patch, device="meta") for _ in range(PIXELS[training]))
+    images = tuple(torch.empty(p.batch, 3, p.patch, p.patch, device="meta") for _ in range(IMAGES[training]))
     with FlopCounterMode(display=False) as counter:
         step(p.steps, [images] * p.accumulate)
     return counter.get_total_flops()
@@ -128,7 +85,7 @@ def throughput(bfloat16: bool, updates: int, rounds: int) -> dict[str, float]:
 def measure(updates: int = 20, rounds: int = 5) -> dict[str, Any]:
     """Everything, as numbers."""
     place = machine()
-    results: dict[str, Any] = {"machine": place, "flops": {name: flops(name, "paper") for name in PIXELS}}
+    results: dict[str, Any] = {"machine": place, "flops": {name: flops(name, "paper") for name in IMAGES}}
     results["flops_sample_pretrain"] = flops("pretrain", "sample")
     for precision in ("float32", "bfloat16") if place["bfloat16"] else ("float32",):
         results[precision] = throughput(precision == "bfloat16", updates, rounds)

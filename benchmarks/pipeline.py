@@ -8,7 +8,8 @@ from typing import Any
 import typer
 
 from benchmarks.networks import in_own_process, took
-from benchmarks.training import SEED, WAYS, parameters
+from benchmarks.steps import SEED, params_of
+from benchmarks.training import WAYS
 from dbgan import runtime
 
 FRAME = (720, 1280)
@@ -31,7 +32,7 @@ def evaluation() -> dict[str, float]:
     from dbgan.models.generators import new_generator
 
     device = runtime.device(torch.get_num_threads())
-    values = parameters("sample")
+    values = params_of("sample")
     config = asdict(settings.section(values, "dbgan", DeblurConfig))
     layouts = {"shipped": torch.channels_last, "plain": torch.contiguous_format}
     networks = {

@@ -70,6 +70,22 @@ def crops() -> list[Row]:
     ]
 
 
+def processes() -> list[Row]:
+    """Pre-training by two processes of one thread each, beside one."""
+    found = distributed.measure()
+    return [
+        row(
+            f"pretrain in two processes of one thread beside one, {precision}: updates",
+            found[precision]["together"],
+            found[precision]["one"],
+            found[precision]["ratio"],
+            "1/s",
+        )
+        for precision in ("float32", "bfloat16")
+        if precision in found
+    ]
+
+
 def whole_pipeline() -> list[Row]:
     """Evaluation, and `dvc repro` with nothing to do."""
     found = pipeline.measure()
@@ -109,7 +125,7 @@ def table(results: dict[str, Any]) -> str:
 
 def main() -> None:
     """Measure everything: about 40 minutes on two cores, half of it the networks' table."""
-    rows = whole_pipeline() + crops() + distributed.rows() + trainings()
+    rows = whole_pipeline() + crops() + processes() + trainings()
     results = {"machine": in_own_process(machine), "ratios": rows}
     text = table(results)
     typer.echo(text)

@@ -6,79 +6,41 @@ process. See benchmarks/README.md.
 
 import statistics
 from collections.abc import Callable
-from dataclasses import asdict, replace
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import typer
-import yaml
 
 from benchmarks.networks import in_own_process, took
+from benchmarks.steps import IMAGES, SECTIONS, SEED, new_step, params_of
 from dbgan import params as settings
 from dbgan import runtime
 
-TRAININGS = {"cycle": "cycle_sharp", "pretrain": "content", "finetune": "perceptual"}  # and the loss that is compared
+LOSSES = {
+    "train_bgan": "cycle_sharp",
+    "pretrain": "content",
+    "finetune": "perceptual",
+}  # of each training, the loss that is compared
 WAYS = ("shipped", "plain")
-SEED = 118
 CURVE, LAST = 200, 50  # updates whose losses are compared, and those whose mean is the final loss
 CONV = (4, 64, 128, 128)  # batch, channels, height and width of the conv that shows what the machine can do
 Update = Callable[[int, list], dict]
 
 
-def parameters(scale: str) -> dict[str, Any]:
-    """The shipped parameters of one scale."""
-    shipped = yaml.load(Path(__file__).parents[1].joinpath("params.yaml").read_text(encoding="utf-8"), settings._Loader)
-    with TemporaryDirectory() as folder:
-        path = Path(folder, "params.yaml")
-        path.write_text(yaml.safe_dump(shipped | {"scale": scale}))
-        return settings.load(path)
-
-
-def update(training: str, values: dict[str, Any], way: str, device) -> tuple[Update, Any]:
+def update(training: str, scale: str, way: str, device) -> tuple[Update, Any]:
     """One update of a training with fresh weights, as a function of its number and batches, and its parameters."""
     import torch
 
-    from dbgan.models.bgan import BlurConfig
-    from dbgan.models.critics import build_critic
-    from dbgan.models.dbgan import DeblurConfig
-    from dbgan.models.features import PerceptualParams, VGGFeatures
-    from dbgan.models.generators import gaussian_init, new_generator
-    from dbgan.training.bgan_cycle import BganParams, CycleStep
-    from dbgan.training.finetune import FinetuneParams, FinetuneStep
-    from dbgan.training.optim import OptimParams, autocast
-    from dbgan.training.pretrain import PretrainStep
+    from dbgan.training.optim import autocast
 
+    values = params_of(scale)
+    values["bgan"]["pixel_steps"] = 0  # they are over soon
+    if way == "plain":
+        values[SECTIONS[training]]["precision"] = "float32"
+    step, p = new_step(training, values, device=device)
     layout = torch.channels_last if way == "shipped" else torch.contiguous_format
-    top = {"beta": "beta", "objective": "objective", "critic": "critic"}
-    if training == "cycle":
-        p = replace(settings.section(values, "bgan", BganParams, **top), pixel_steps=0)
-    elif training == "pretrain":
-        p = settings.section(values, "pretrain", OptimParams)
-    else:
-        p = settings.section(values, "finetune", FinetuneParams, alpha="alpha", **top)
-    p = p if way == "shipped" else replace(p, precision="float32")
-
-    def laid(network):
-        return network.to(memory_format=layout)
-
-    def critic(luminance: bool):
-        network = build_critic(p.critic, p.critic_width, p.patch, luminance)
-        return laid(gaussian_init(network, SEED, values["init_std"]))
-
-    def generator(name: str, section: str, kind: type):
-        config = asdict(settings.section(values, section, kind))
-        return laid(new_generator(name, SEED, values["init_std"], **config))
-
-    features = laid(VGGFeatures(replace(settings.section(values, "perceptual", PerceptualParams), weights="random")))
-    deblur = generator("dbgan", "dbgan", DeblurConfig)
-    if training == "cycle":
-        blur, critics = generator("bgan", "bgan_network", BlurConfig), (critic(p.critic_luminance) for _ in range(2))
-        step = CycleStep(blur, deblur, *critics, features, p, SEED, device)
-    elif training == "pretrain":
-        step = PretrainStep(deblur, p, device)
-    else:
-        step = FinetuneStep(deblur, critic(False), features, p, SEED, device)
+    networks = [part for part in step.parts().values() if isinstance(part, torch.nn.Module)]
+    for network in [*networks, getattr(step, "features", networks[0])]:
+        network.to(memory_format=layout)
 
     def run(n: int, batches: list) -> dict:
         ready = [tuple(images.contiguous(memory_format=layout) for images in batch) for batch in batches]
@@ -95,12 +57,11 @@ def speed(training: str, scale: str, runs: int) -> dict[str, float]:
     from torch.utils.flop_counter import FlopCounterMode
 
     device = runtime.device(torch.get_num_threads())
-    values = parameters(scale)
-    both = {way: update(training, values, way, device) for way in WAYS}
+    both = {way: update(training, scale, way, device) for way in WAYS}
     _, p = both["shipped"]
     draw = torch.Generator().manual_seed(SEED)
-    images = 3 if training == "cycle" else 2
-    batch = [tuple(torch.rand(p.batch, 3, p.patch, p.patch, generator=draw).to(device) for _ in range(images))]
+    size = (p.batch, 3, p.patch, p.patch)
+    batch = [tuple(torch.rand(size, generator=draw).to(device) for _ in range(IMAGES[training]))]
     with FlopCounterMode(display=False) as counter:  # these updates warm up, too
         both["shipped"][0](1, batch)
     both["plain"][0](1, batch)
@@ -119,7 +80,7 @@ def conv_speed(seconds: float = 3.0) -> float:
     from dbgan.training.optim import OptimParams, autocast
 
     device = runtime.device(torch.get_num_threads())
-    p = settings.section(parameters("paper"), "pretrain", OptimParams)
+    p = settings.section(params_of("paper"), "pretrain", OptimParams)
     batch, channels, height, width = CONV
     conv = torch.nn.Conv2d(channels, channels, 3, padding=1).to(device, memory_format=torch.channels_last)
     images = torch.rand(CONV, device=device).to(memory_format=torch.channels_last).requires_grad_()
@@ -145,22 +106,21 @@ def final_losses(training: str) -> dict[str, float]:
     from dbgan.data import frames, photographs, shake
 
     device = runtime.device(torch.get_num_threads())
-    values = parameters("sample")
-    camera = settings.section(values, "camera", shake.ShakeParams)
+    camera = settings.section(params_of("sample"), "camera", shake.ShakeParams)
     pairs = []
     for number, name in enumerate(photographs.TRAIN):
         sharp = photographs.load(name)
         pairs.append((sharp, shake.blur(sharp, camera, np.random.default_rng([SEED, number]))))
     found = {}
     for way in WAYS:
-        run, p = update(training, values, way, device)
+        run, p = update(training, "sample", way, device)
         losses = []
         for n in range(1, CURVE + 1):
             rng = np.random.default_rng([SEED, n])
             cut = [_patches(pairs, p.batch, p.patch, rng) for _ in range(2)]
             triple = [frames.to_float(images).to(device) for images in (*cut[0], cut[1][1])]
-            batch = triple if training == "cycle" else [triple[1], triple[0]]
-            losses.append(run(n, [tuple(batch)])[TRAININGS[training]])
+            batch = triple if training == "train_bgan" else [triple[1], triple[0]]
+            losses.append(run(n, [tuple(batch)])[LOSSES[training]])
         found[way] = float(torch.stack(losses[-LAST:]).mean())
     return found | {"difference": abs(found["shipped"] / found["plain"] - 1)}
 
@@ -181,7 +141,7 @@ def measure(scale: str = "paper", runs: int = 1) -> list[dict[str, Any]]:
     """A row of figures for each training."""
     peak = in_own_process(conv_speed)
     rows = []
-    for training in TRAININGS:
+    for training in LOSSES:
         runtime.say(f"{training}, networks of the scale {scale} ...")
         row = {"training": training, "scale": scale, **in_own_process(speed, training, scale, runs)}
         row["share_of_conv_peak"] = row["flops"] / row["shipped"] / peak

@@ -8,12 +8,6 @@ from benchmarks import distributed, networks
 CALM = {"one": 4.0, "together": 7.0, "ratio": 1.75}
 
 
-@pytest.fixture(autouse=True)
-def shipped(tmp_path, write_params):
-    """The shipped params.yaml, where the benchmark looks for it."""
-    write_params(tmp_path / "params.yaml", tiny=False)
-
-
 def test_an_update_of_pretraining_costs_three_times_its_forwards(monkeypatch):
     """Of 4 patches: the result, the gradients of the weights, and those of all activations but the first's."""
     sample = distributed.params_of("sample")["dbgan"]
@@ -23,7 +17,7 @@ def test_an_update_of_pretraining_costs_three_times_its_forwards(monkeypatch):
 
 
 def test_the_adversarial_trainings_cost_more():
-    costs = {name: distributed.flops(name, "sample") for name in distributed.PIXELS}
+    costs = {name: distributed.flops(name, "sample") for name in distributed.IMAGES}
     assert 0 < costs["pretrain"] < costs["finetune"] < costs["train_bgan"]
 
 
@@ -33,7 +27,7 @@ def test_the_result_says_which_is_which(monkeypatch):
     monkeypatch.setattr(distributed, "throughput", lambda bfloat16, updates, rounds: CALM)
     result = CliRunner().invoke(distributed.app, ["--updates", "1", "--rounds", "1"])
     assert result.stdout.splitlines() == [
-        *(f"{name}, paper: 2.5 TFLOP an update" for name in distributed.PIXELS),
+        *(f"{name}, paper: 2.5 TFLOP an update" for name in distributed.IMAGES),
         "pretrain, sample, float32: 4 updates/s by one process, 7 by 2: 1.75 x",
     ]
 

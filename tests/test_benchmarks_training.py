@@ -1,10 +1,12 @@
 """The benchmark of the trainings compares two ways of doing the same."""
 
+import copy
+
 import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks import pipeline, suite, training
+from benchmarks import pipeline, steps, suite, training
 from dbgan import params as settings
 from dbgan.models.generators import build_generator
 
@@ -13,7 +15,8 @@ from dbgan.models.generators import build_generator
 def tiny(monkeypatch, write_params, tmp_path):
     """The sample scale's parameters, made tiny, in this process; the plain way differs in layout alone."""
     found = settings.load(write_params(tmp_path / "params.yaml"))
-    monkeypatch.setattr(training, "parameters", lambda scale: found)
+    for module in (training, steps):
+        monkeypatch.setattr(module, "params_of", lambda scale: copy.deepcopy(found))
     monkeypatch.setattr(training, "in_own_process", lambda function, *arguments: function(*arguments))
     monkeypatch.setattr(training, "CONV", (1, 64, 8, 8))
     monkeypatch.setattr(training, "CURVE", 3)
@@ -23,11 +26,11 @@ def tiny(monkeypatch, write_params, tmp_path):
 
 
 def test_parameters_are_those_of_the_scale_asked_for():
-    assert training.parameters("paper")["dbgan"]["blocks"] == 16
-    assert training.parameters("sample")["dbgan"]["blocks"] < 16
+    assert steps.params_of("paper")["dbgan"]["blocks"] == 16
+    assert steps.params_of("sample")["dbgan"]["blocks"] < 16
 
 
-@pytest.mark.parametrize("name", training.TRAININGS)
+@pytest.mark.parametrize("name", training.LOSSES)
 def test_both_ways_learn_the_same(tiny, name):
     found = training.final_losses(name)
     assert found["shipped"] == pytest.approx(found["plain"], rel=1e-3)
@@ -35,16 +38,16 @@ def test_both_ways_learn_the_same(tiny, name):
 
 
 def test_the_layouts_differ(tiny):
-    steps = {way: training.update("pretrain", tiny, way, "cpu") for way in training.WAYS}
+    steps = {way: training.update("pretrain", "sample", way, "cpu") for way in training.WAYS}
     assert {p.precision for _, p in steps.values()} == {"float32"}  # as in tests/conftest.py
     tiny["pretrain"] = tiny["pretrain"] | {"precision": "bfloat16"}
-    assert training.update("pretrain", tiny, "plain", "cpu")[1].precision == "float32"
-    assert training.update("pretrain", tiny, "shipped", "cpu")[1].precision == "bfloat16"
+    assert training.update("pretrain", "sample", "plain", "cpu")[1].precision == "float32"
+    assert training.update("pretrain", "sample", "shipped", "cpu")[1].precision == "bfloat16"
 
 
 def test_every_training_has_its_row(tiny):
     rows = training.measure("sample", runs=1)
-    assert [row["training"] for row in rows] == ["cycle", "pretrain", "finetune"]
+    assert [row["training"] for row in rows] == ["train_bgan", "pretrain", "finetune"]
     for row in rows:
         assert row["ratio"] == pytest.approx(row["plain"] / row["shipped"])
         assert row["flops"] > 0
