@@ -20,8 +20,9 @@ SCALES = ("sample", "paper")
 STRICT = ConfigDict(strict=True, extra="forbid")
 
 
-class _Loader(yaml.SafeLoader):
-    """SafeLoader that reads YAML 1.2 floats (DVC writes 1e-05, a string to PyYAML) and refuses a key set twice."""
+class _Loader(yaml.CSafeLoader):
+    """libyaml's SafeLoader that reads YAML 1.2 floats (DVC writes 1e-05, a string to PyYAML) and refuses a key set
+    twice."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
         keys = [key.value for key, _ in node.value]
