@@ -102,7 +102,7 @@ def serve(pipe: Connection, number: int, count: int, store: str, bfloat16: bool)
 
 
 def throughput(bfloat16: bool, updates: int, rounds: int) -> dict[str, float]:
-    """Updates/s of one process and of PROCESSES together, the fastest of `rounds` in turns, as other work on the machine
+    """Updates/s of one process and of PROCESSES together, the fastest of `rounds` in turns, as other work on a machine
     only slows; and their ratio."""
     context, found = get_context("spawn"), {1: [], PROCESSES: []}
     with TemporaryDirectory() as folder:
