@@ -41,7 +41,8 @@ def machine() -> dict[str, Any]:
     """What the speeds depend on."""
     import torch
 
-    capabilities = torch.cpu.get_capabilities()
+    # Newer than PyTorch 2.11, which rented machines may have: there the processor's name is what Python knows of it.
+    capabilities = getattr(torch.cpu, "get_capabilities", dict)()
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
     return {
         "cpu": capabilities.get("cpu_name") or platform.processor() or platform.machine(),
@@ -50,7 +51,8 @@ def machine() -> dict[str, Any]:
         "torch": torch.__version__,
         "bfloat16": torch.cuda.is_bf16_supported(including_emulation=False)
         if gpu
-        else any(capabilities.get(unit) for unit in ("avx512_bf16", "amx_bf16", "bf16")),  # the last is ARM's
+        else torch.cpu._is_avx512_bf16_supported()
+        or any(capabilities.get(unit) for unit in ("amx_bf16", "bf16")),  # the last is ARM's
     }
 
 
