@@ -62,7 +62,7 @@ REFUSED = {
     "no image": (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "that are no PNG"),
     "cut short": (served.encoded(np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8))[:900], "truncated"),
     "100 megapixels": (served.declares(10_000, 10_000), "10000 x 10000 pixels, more than max_megapixels (0.5)"),
-    "10 gigapixels": (served.declares(100_000, 100_000), "not readable"),
+    "10 gigapixels": (served.declares(100_000, 100_000), "100000 x 100000 pixels, more than max_megapixels"),
     "no base64": ("%%%", "no base64"),
     "too large": (np.zeros((1000, 501, 3), np.uint8), "501 x 1000 pixels"),
     "floats": (PIXELS / 1.0, "type float64"),

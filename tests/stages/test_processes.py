@@ -75,7 +75,7 @@ def test_two_processes_synthesize_the_bytes_of_one(tmp_path, chain):
 
 def test_two_processes_evaluate_to_the_figures_and_pictures_of_one(tmp_path, chain):
     folder = shutil.copytree(chain, tmp_path / "repository")
-    shutil.rmtree(folder / "results")
+    shutil.rmtree(folder / "results" / "panels")
     (folder / "metrics" / "evaluate.json").unlink()
     result = start(folder, "evaluate", "--nproc-per-node=2")
     assert result.returncode == 0, result.stderr
