@@ -50,7 +50,8 @@ def crops() -> list[Row]:
         return of[what] / 2**20
 
     return [
-        row("loader: pairs of crops", found["read"], found["plain_read"], found["read_speed"], "1/s"),
+        row("loader: pairs of crops", found["read"][0], found["plain_read"], found["read_speed"], "1/s"),
+        row("loader: pairs of crops as floats", found["read"][1], found["plain_read"], found["float_speed"], "1/s"),
         row("build_h5: crops", rate(build), rate(plain), found["build_speed"], "1/s"),
         row(
             "build_h5: peak memory",

@@ -38,11 +38,11 @@ def test_both_ways_learn_the_same(tiny, name):
 
 
 def test_the_layouts_differ(tiny):
-    steps = {way: training.update("pretrain", "sample", way, "cpu") for way in training.WAYS}
+    steps = {way: training.update("pretrain", "sample", way, torch.device("cpu")) for way in training.WAYS}
     assert {p.precision for _, p in steps.values()} == {"float32"}  # as in tests/conftest.py
     tiny["pretrain"] = tiny["pretrain"] | {"precision": "bfloat16"}
-    assert training.update("pretrain", "sample", "plain", "cpu")[1].precision == "float32"
-    assert training.update("pretrain", "sample", "shipped", "cpu")[1].precision == "bfloat16"
+    assert training.update("pretrain", "sample", "plain", torch.device("cpu"))[1].precision == "float32"
+    assert training.update("pretrain", "sample", "shipped", torch.device("cpu"))[1].precision == "bfloat16"
 
 
 def test_every_training_has_its_row(tiny):
