@@ -83,7 +83,9 @@ def measure() -> dict[str, dict[str, Any]]:
 
 def main() -> None:
     """Measure whole frames of the evaluation, and `dvc repro` after everything has run."""
-    typer.echo(measure())
+    for what, found in measure().items():
+        figures = ", ".join(f"{name} {value:.3g}" for name, value in found.items() if value is not None)
+        typer.echo(f"{what}: {figures or 'not measured'}")
 
 
 app = runtime.app(main)

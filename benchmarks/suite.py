@@ -125,7 +125,7 @@ def table(results: dict[str, Any]) -> str:
 
 
 def main() -> None:
-    """Measure everything: about 40 minutes on two cores, half of it the networks' table."""
+    """Measure everything: about 25 minutes on two cores, most of it the networks' table."""
     rows = whole_pipeline() + crops() + processes() + trainings()
     results = {"machine": in_own_process(machine), "ratios": rows}
     text = table(results)

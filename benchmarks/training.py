@@ -22,7 +22,7 @@ LOSSES = {
 }  # of each training, the loss that is compared
 WAYS = ("shipped", "plain")
 CURVE, LAST = 200, 50  # updates whose losses are compared, and those whose mean is the final loss
-CPU_PATCH = 64  # pixels; with the paper's 128 the plain way's cycle would need some 40 GiB
+CPU_PATCH = 64  # pixels; with the paper's 128 the plain way's cycle ran out of 24 GiB
 CONV = (4, 64, 128, 128)  # batch, channels, height and width of the conv that shows what the machine can do
 Update = Callable[[int, list], dict]
 

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+NEEDED = ("mlflow", "torch", "numpy", "pillow", "imagecodecs", "safetensors")  # by serving.py and what it imports
 MODEL = "dbgan"  # the registered name, each evaluated pipeline a version of it
 MAX_MEGAPIXELS = 25  # of a photograph that the model takes: memory for it is small, and a camera's 24 pass
 DESCRIPTION = f"""The deblurring generator of each evaluated pipeline; a version's tags name the pipeline and its PSNR.
@@ -36,7 +37,6 @@ def _log(weights: Path, margin: int, tags: dict[str, str]):
 
     # Arrays and files go in, and no schema of MLflow's knows both: the checks of the input are serving.py's.
     signature = mlflow.models.ModelSignature(outputs=mlflow.types.Schema([mlflow.types.ColSpec(AnyType())]))
-    needed = ("mlflow", "torch", "numpy", "pillow", "safetensors")
     return mlflow.pyfunc.log_model(
         name=MODEL,
         loader_module="dbgan.serving",
@@ -45,6 +45,6 @@ def _log(weights: Path, margin: int, tags: dict[str, str]):
         model_config={"margin": margin, "max_megapixels": MAX_MEGAPIXELS},
         signature=signature,
         input_example=[GREY],
-        pip_requirements=[f"{name}=={version(name).partition('+')[0]}" for name in needed],
+        pip_requirements=[f"{name}=={version(name).partition('+')[0]}" for name in NEEDED],
         tags=tags,
     )

@@ -61,7 +61,7 @@ def test_the_network_is_logged_registered_and_loads_anywhere(store, tmp_path, re
     pins = dict(line.split("==") for line in Path("requirements.txt").read_text().split() if "==" in line)
     folder = Path(mlflow.artifacts.download_artifacts("models:/dbgan/2"))
     needed = dict(line.split("==") for line in (folder / "requirements.txt").read_text().split())
-    assert set(needed) == {"mlflow", "torch", "numpy", "pillow", "safetensors"}
+    assert set(needed) == {"mlflow", "torch", "numpy", "pillow", "imagecodecs", "safetensors"}
     assert needed == {name: pins[name] for name in needed}
     assert info.signature.outputs is not None
 

@@ -2,13 +2,15 @@
 
 import base64
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import served
+import test_architecture as architecture
 
-from dbgan import serving
+from dbgan import registry, serving
 
 CONFIG = {"margin": served.MARGIN, "max_megapixels": 0.5}
 
@@ -97,3 +99,12 @@ def test_bad_input_is_the_callers_fault_told_in_one_line(model, given, said):
 def test_a_wrong_config_is_refused(weights, wrong):
     with pytest.raises(ValueError, match="margin must be at least 0"):
         serving._load_pyfunc(str(weights), CONFIG | wrong)
+
+
+def test_every_library_that_serving_needs_is_among_the_models_requirements():
+    """A library that is missing there shows only where the model has an environment of its own."""
+    files = ["dbgan/serving.py", *architecture.needs("dbgan/serving.py")]
+    found = {name.partition(".")[0] for file in files for name in architecture.modules(file)}
+    libraries = found - sys.stdlib_module_names - {"dbgan", "__future__"}
+    assert {"PIL", "imagecodecs", "torch"} <= libraries  # a check that finds nothing passes always
+    assert {"pillow" if name == "PIL" else name for name in libraries} <= set(registry.NEEDED)

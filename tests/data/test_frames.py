@@ -243,21 +243,3 @@ def test_a_damaged_listing_is_named(tmp_path, text):
         (tmp_path / "frames.json").write_text(text)
     with pytest.raises(ValueError, match=r"frames\.json"):
         listings.load_listing(tmp_path)
-
-
-@pytest.mark.parametrize("shape", [(1, 1, 3), (7, 5, 3), (64, 80, 3)])
-def test_a_plain_png_is_what_pillow_reads(tmp_path, shape):
-    levels = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
-    Image.fromarray(levels).save(tmp_path / "a.png")
-    image, note, _ = frames.read(tmp_path / "a.png")
-    assert np.array_equal(image, levels)
-    assert image.dtype == np.uint8
-    assert note == ""
-
-
-def test_a_plain_png_that_is_cut_short_is_told_so(tmp_path):
-    levels = np.random.default_rng(0).integers(0, 256, (64, 80, 3), np.uint8)
-    Image.fromarray(levels).save(tmp_path / "a.png")
-    (tmp_path / "a.png").write_bytes((tmp_path / "a.png").read_bytes()[:5000])
-    with pytest.raises(frames.Unreadable, match="truncated"):
-        frames.read(tmp_path / "a.png")

@@ -159,3 +159,21 @@ def test_a_moving_picture_is_its_first_frame(tmp_path):
     first, second = Image.fromarray(RGB), Image.fromarray(255 - RGB)
     first.save(tmp_path / "a.webp", save_all=True, append_images=[second], lossless=True)
     assert np.array_equal(frames.read(tmp_path / "a.webp")[0], RGB)
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 3), (7, 5, 3), (64, 80, 3)])
+def test_a_plain_png_is_what_pillow_reads(tmp_path, shape):
+    levels = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+    Image.fromarray(levels).save(tmp_path / "a.png")
+    image, note, _ = frames.read(tmp_path / "a.png")
+    assert np.array_equal(image, levels)
+    assert image.dtype == np.uint8
+    assert note == ""
+
+
+def test_a_plain_png_that_is_cut_short_is_told_so(tmp_path):
+    levels = np.random.default_rng(0).integers(0, 256, (64, 80, 3), np.uint8)
+    Image.fromarray(levels).save(tmp_path / "a.png")
+    (tmp_path / "a.png").write_bytes((tmp_path / "a.png").read_bytes()[:5000])
+    with pytest.raises(frames.Unreadable, match="truncated"):
+        frames.read(tmp_path / "a.png")
