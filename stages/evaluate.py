@@ -10,12 +10,13 @@ from pathlib import Path
 from dbgan import checkpoint, processes, report, runtime, tracking
 from dbgan import params as settings
 
-USED = ["seed", "threads", "crop", "evaluate"]
+USED = ["seed", "threads", "real_camera", "crop", "evaluate"]
 CURVES = {
     "BGAN": "train_bgan_curve.csv",
     "pre-training": "pretrain_curve.csv",
     "fine-tuning": "finetune_curve.csv",
 }
+SHAKES = 2  # by the simulated real blur's camera, of each sharp test photograph
 
 
 @dataclass(frozen=True)
@@ -41,10 +42,11 @@ def main(
 ) -> None:
     """Restore all test frames and real blurred photographs with the networks in MODELS; write evaluate.json and
     frames.csv to METRICS and the pictures to OUT."""
+    import numpy as np
     import torch
 
     from dbgan.data import crops as grid
-    from dbgan.data import frames, h5, listings
+    from dbgan.data import frames, h5, listings, shake
     from dbgan.metrics import evaluation, pictures, realism, restore
     from dbgan.models.generators import BLURS, DEBLURS, build_generator
 
@@ -52,6 +54,7 @@ def main(
     seed = settings.value(values, "seed", int)
     p = settings.section(values, "evaluate", EvaluateParams)
     crop = settings.section(values, "crop", grid.CropParams)
+    camera = settings.section(values, "real_camera", shake.ShakeParams)
     device = runtime.device(settings.value(values, "threads", int))
     networks = {
         file: checkpoint.load(models / f"{file}.safetensors", build_generator, names).to(device)
@@ -89,6 +92,15 @@ def main(
         row, images = evaluation.restored_real(listings.load_frame(real_root, listing.real_blur[k]), final)
         return row, images if k in shown["real"] else []
 
+    simulated = not listing.real_root  # then any photograph can be blurred like the real ones
+    scenes = list({frame.path: frame for frame in listing.test_sharp}.values()) if simulated else []
+
+    def known(k: int) -> dict[str, float]:
+        """A test photograph with the simulated real blur, which no training saw in a pair."""
+        sharp = listings.load_frame(root, scenes[k // SHAKES])
+        blurred = shake.blur(sharp, camera, np.random.default_rng([seed, k, 1]))
+        return evaluation.restored_known(blurred, sharp, pretrained, final)
+
     def bgan(i: int) -> tuple[list, list, list, list]:
         """Crops of a frame, sharp and blurred, BGAN's blurs of them by each noise map, and the frame's own."""
         b, s = pairs[chosen[i]]
@@ -106,11 +118,13 @@ def main(
     with tracking.run("evaluate", values, USED) as log:
         tested = spread(test, len(pairs), "test")
         reals = spread(real, len(listing.real_blur), "real blur")
+        knowns = spread(known, SHAKES * len(scenes), "simulated real blur")
         blurred = spread(bgan, len(chosen), "BGAN")
         if not processes.first():
             return
         rows = [row for row, _ in tested]
         summary = evaluation.means_of_pairs(rows) | evaluation.means_of_real([row for row, _ in reals])
+        summary |= evaluation.means_of_known(knowns)
         summary["flat_deviation"] = evaluation.flat_deviation(final)
         sharp = [image for images, _, _, _ in blurred for image in images]
         paired = [image for _, images, _, _ in blurred for image in images]

@@ -1,4 +1,4 @@
-"""The three measurements of the evaluation: restored test photographs, real blurred ones, and BGAN's blurs.
+"""The measurements of the evaluation: restored test photographs, real blurred ones, and BGAN's blurs.
 
 Photographs are (H, W, 3) uint8; a network is a function from such a photograph to one of the same size.
 """
@@ -52,6 +52,24 @@ def means_of_real(rows: list[dict]) -> dict:
     names = ("blur_effect_real_before", "blur_effect_real_after")
     values = {name: [value for row in rows for value in row[name]] for name in names}
     return {name: float(np.mean(found)) if found else None for name, found in values.items()}
+
+
+def restored_known(blurred: Photo, sharp: Photo, pretrained: Network, final: Network) -> dict[str, float]:
+    """PSNR of a photograph that the real blur's camera blurred, and of it restored by both networks.
+
+    A sharp partner is there only where that camera is simulated.
+    """
+    return {
+        "psnr_real_blurred": image.psnr(blurred, sharp),
+        "psnr_real_pretrained": image.psnr(pretrained(blurred), sharp),
+        "psnr_real": image.psnr(final(blurred), sharp),
+    }
+
+
+def means_of_known(rows: list[dict[str, float]]) -> dict[str, float | None]:
+    """The means of such figures; None without any."""
+    names = ("psnr_real_blurred", "psnr_real_pretrained", "psnr_real")
+    return {name: float(np.mean([row[name] for row in rows])) if rows else None for name in names}
 
 
 FLAT_COLORS = ((128, 128, 128), (33, 25, 23))  # grey, and a dark one on which published networks draw patterns

@@ -8,6 +8,7 @@ SCORES = {  # of a restored photograph against the sharp one: label, digits, whe
     "ssim": ("SSIM, tables' convention", 4, True),
     "ssim_2d": ("SSIM, 2-D window", 4, True),
     "delta_e": ("CIEDE2000, less is better", 2, False),
+    "psnr_real": ("PSNR, dB, of test photographs with the simulated real blur", 2, True),
 }
 OTHERS = {  # label, digits
     "color_shift": ("Colour shift by the fine-tuned network (R, G, B), levels of 255", 2),

@@ -27,6 +27,7 @@ class FinetuneParams(OptimParams):
     objective: Objective  # what critic and generator are trained on against each other
     critic: Literal["vgg", "patch"]  # the critic's network
     critic_width: int  # channels of the critic's first layer
+    perceptual: float  # weight of the perceptual distance
     color: float  # weight of the loss of colour that is not the sharp photograph's
 
     def __post_init__(self) -> None:
@@ -57,7 +58,7 @@ class FinetuneStep:
         self.critic = ready(critic, p, device, place)
         self.features: Callable[[Tensor], Tensor] = features.to(device)
         self.generator_optimizer, self.critic_optimizer = adam(generator, p, p.lr), adam(critic, p, p.lr)
-        self.weights = {"perceptual": 1.0, "content": p.alpha, "adversarial": p.beta, "color": p.color}
+        self.weights = {"perceptual": p.perceptual, "content": p.alpha, "adversarial": p.beta, "color": p.color}
         self.generator_loss, self.critic_loss = OBJECTIVES[p.objective]
         self.p, self.seed, self.device, self.place = p, seed, device, place
 

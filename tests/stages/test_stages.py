@@ -17,6 +17,7 @@ MEASURED = {
     *("delta_e_blurred", "delta_e", "color_shift", "bgan_color_shift", "bgan_diversity"),
     *(f"blur_effect_{of}" for of in ("sharp", "paired", "bgan", "real", "real_before", "real_after")),
     *("bgan_realism", "paired_realism", "flat_deviation"),
+    *("psnr_real_blurred", "psnr_real_pretrained", "psnr_real"),
 }
 NEEDS_REAL_BLUR = {
     *("blur_effect_real", "blur_effect_real_before", "blur_effect_real_after"),

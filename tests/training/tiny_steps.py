@@ -41,7 +41,12 @@ def optim_params(**changes) -> OptimParams:
 
 def finetune_params(**changes) -> FinetuneParams:
     return FinetuneParams(
-        **(OPTIM | {"alpha": 0.5, "beta": 0.1, "critic_width": 4, "color": 3.0} | ADVERSARIAL | changes)
+        **(
+            OPTIM
+            | {"alpha": 0.5, "beta": 0.1, "critic_width": 4, "perceptual": 1.0, "color": 3.0}
+            | ADVERSARIAL
+            | changes
+        )
     )
 
 
