@@ -11,7 +11,8 @@ from PIL import Image
 from PIL.PngImagePlugin import putchunk
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
-LEVEL = 3  # of compression: half the time of the usual 6, files a tenth larger
+# A photograph becomes no larger than by a search for repetitions, of which noise leaves none, in a third of the time.
+STRATEGY, FILTER = zlib.Z_RLE, imagecodecs.PNG.FILTER.PAETH
 PNG_HEADER = 33  # bytes of the signature and of the chunk that must come first
 # Tags that say how a TIFF file lies on disk, not what its photograph shows.
 LAYOUT = {*range(254, 260), 262, 266, 273, *range(277, 282), 284, 317, *range(320, 326), 330, 338, 339, 347, 529, 530}
@@ -48,7 +49,8 @@ def decode(content: bytes, form: str) -> np.ndarray:
 
 def write_png(path: Path, pixels: np.ndarray, icc: bytes | None, exif: bytes, dpi: tuple | None) -> None:
     """(H, W, C) uint16 with C of 1 to 4: grey, grey and alpha, RGB, RGB and alpha; with its metadata."""
-    encoded = imagecodecs.png_encode(np.squeeze(pixels, 2) if pixels.shape[2] == 1 else pixels, level=LEVEL)
+    levels = np.squeeze(pixels, 2) if pixels.shape[2] == 1 else pixels
+    encoded = imagecodecs.png_encode(levels, strategy=STRATEGY, filter=FILTER)
     with path.open("wb") as file:
         file.write(encoded[:PNG_HEADER])
         if icc:
@@ -76,7 +78,8 @@ def write_tiff(path: Path, pixels: np.ndarray, icc: bytes | None, exif: bytes, d
     beside deflated pixels.
     """
     height, width, channels = pixels.shape
-    data = imagecodecs.zlib_encode(imagecodecs.delta_encode(pixels, axis=1), level=LEVEL)
+    packer = zlib.compressobj(strategy=STRATEGY)
+    data = packer.compress(imagecodecs.delta_encode(pixels, axis=1)) + packer.flush()
     tags = ImageFileDirectory_v2(prefix=b"II")
     kept = Image.Exif()
     kept.load(exif)

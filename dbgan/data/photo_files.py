@@ -162,6 +162,8 @@ def write(path: Path, photo: Photo, pixels: np.ndarray, form: str) -> None:
         return deep.write_png(path, pixels, photo.icc, photo.exif, photo.dpi)
     options = {"icc_profile": photo.icc, "exif": photo.exif, "dpi": photo.dpi}
     options = {key: value for key, value in options.items() if value}
+    if form == "PNG":
+        options["compress_type"] = deep.STRATEGY
     if form in ("JPEG", "WEBP"):
         options["quality"] = QUALITY
     if form == "JPEG" and pixels.shape[2] == 3:
