@@ -2,7 +2,7 @@
 PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: repro test bench ui check format
+.PHONY: repro test bench ablations ui check format
 
 repro: .venv/installed
 	dvc repro
@@ -12,6 +12,9 @@ test: check  # on all cores, one thread each; the longest file first
 
 bench: .venv/installed
 	python -m benchmarks.suite
+
+ablations: .venv/installed  # hours; what is done is not done again
+	python -m ablations.run
 
 ui: .venv/installed  # one web worker and no job workers: half a gigabyte instead of two and a half
 	MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false MLFLOW_DISABLE_TELEMETRY=true \

@@ -2,12 +2,16 @@
 
 import csv
 import json
+import math
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import yaml
+
 from ablations import plan
+from dbgan import params as settings
 from dbgan import runtime
 from dbgan.reporting.origin import flat
 
@@ -20,64 +24,69 @@ Rows = dict[tuple[str, int], dict[str, float]]  # by variant and seed: figures b
 
 
 class Experiment(NamedTuple):
-    """One experiment as DVC shows it."""
+    """What an experiment that is done left in git."""
 
-    state: str  # queued, running, failed or success
-    commit: str  # that it started from
-    data: dict[str, Any]  # params, metrics, deps, each by file
+    params: dict[str, Any]
+    figures: dict[str, Any]  # metrics/evaluate.json
+    code: dict[str, str]  # MD5 of the Python files that its stages depend on, by path
 
 
-def experiments(root: Path) -> dict[str, Experiment]:
-    """All experiments of the plan by name: those of the current commit and those already done from others.
+def done(root: Path) -> dict[str, Experiment]:
+    """The experiments of the plan that are done, by name, whatever commit they started from.
 
-    Raises ValueError when DVC cannot tell.
+    Read from git, where DVC keeps each as a commit: `dvc exp show` looks into the folders of running ones, too, and may
+    wait forever for one that ends meanwhile.
     """
-    done = _output(root, "git", "for-each-ref", "--format=%(refname)", "refs/exps").split()
-    started = {"".join(ref.split("/")[2:4]) for ref in done if ref.split("/")[-1].startswith("ablation-")}
-    commits = [*{*started, _output(root, "git", "rev-parse", "HEAD").strip()}]
-    named = [part for commit in commits for part in ("--rev", commit)]
-    shown = json.loads(dvc(root, "exp", "show", "--json", *named))
     names = {plan.experiment(*one) for one in plan.experiments()}
     found = {}
-    for baseline in shown:
-        for one in baseline.get("experiments") or []:
-            if one["name"] in names:
-                last, state = one["revs"][0], (one.get("executor") or {}).get("state") or "success"
-                found[one["name"]] = Experiment(state.lower(), baseline["rev"], last.get("data") or {})
+    for ref in _output(root, "git", "for-each-ref", "--format=%(refname)", "refs/exps").split():
+        if (name := ref.split("/")[-1]) in names:
+            params, figures, lock = (
+                _output(root, "git", "show", f"{ref}:{file}")
+                for file in ("params.yaml", "metrics/evaluate.json", "dvc.lock")
+            )
+            stages = yaml.safe_load(lock)["stages"].values()
+            code = {dep["path"]: dep["md5"] for stage in stages for dep in stage["deps"] if dep["path"].endswith(".py")}
+            found[name] = Experiment(flat(yaml.load(params, settings._Loader)), json.loads(figures), code)
     return found
+
+
+def states(root: Path) -> dict[str, str]:
+    """Queued, Running, Success or Failed, of the plan's experiments that stand in DVC's queue."""
+    lines = [line.split() for line in dvc(root, "queue", "status").splitlines()]
+    names = {plan.experiment(*one) for one in plan.experiments()}
+    return {words[1]: words[-1] for words in lines if len(words) > 2 and words[1] in names}
 
 
 def collected(found: dict[str, Experiment]) -> Rows:
     """The figures of the experiments that are done.
 
-    Raises ValueError for one whose settings are not the plan's, or whose code is not that of the others: such figures
-    do not belong into one table.
+    Raises ValueError for one whose settings are not the plan's, or that differs from the others in another setting or
+    in its code: such figures do not belong into one table.
     """
-    rows, code = {}, {}
+    rows, first = {}, {}
     for variant, seed in plan.experiments():
-        name = plan.experiment(variant, seed)
-        if name not in found or found[name].state != "success":
+        if (name := plan.experiment(variant, seed)) not in found:
             continue
-        data = found[name].data
-        params = flat(data["params"]["params.yaml"]["data"])
-        for key, value in plan.settings(variant, seed).items():
-            if str(params.get(key)) != value:
-                raise ValueError(
-                    f"{name}: {key} is {params.get(key)}, not {value}; make it anew after `dvc exp rm {name}`"
-                )
-        for file, state in data["deps"].items():
-            if file.endswith(".py"):
-                first, known = code.setdefault(file, (name, state["hash"]))
-                if known != state["hash"]:
-                    raise ValueError(f"{first} and {name} ran with unlike {file}; make one anew after `dvc exp rm`")
-        figures = data["metrics"]["metrics/evaluate.json"]["data"]
+        params, figures, code = found[name]
+        changes = plan.settings(variant, seed)
+        for key, value in changes.items():
+            if params.get(key) != yaml.safe_load(value):
+                message = f"{name}: {key} is {params.get(key)}, not {value}; `dvc exp rm {name}`, then run it anew"
+                raise ValueError(message)
+        for what, value in (code | {key: params[key] for key in params.keys() - changes.keys()}).items():
+            other, known = first.setdefault(what, (name, value))
+            if known != value:
+                raise ValueError(f"{other} and {name} ran with unlike {what}; `dvc exp rm` one, then run it anew")
         rows[variant.name, seed] = {key: _number(figures[key]) for key in FIGURES}
     return rows
 
 
-def _number(value: float | list[float]) -> float:
-    """A figure; of a colour shift, which has three, the largest."""
-    return max(value, key=abs) if isinstance(value, list) else value
+def _number(value: float | list[float] | None) -> float:
+    """A figure; of a colour shift, which has three, the largest; NaN of one that the data do not allow."""
+    if isinstance(value, list):
+        return max(value, key=abs)
+    return math.nan if value is None else value
 
 
 def write(path: Path, rows: Rows) -> None:
@@ -89,7 +98,7 @@ def read(path: Path) -> Rows:
     """Read them."""
     with path.open(encoding="utf-8", newline="") as file:
         return {
-            (line.pop("variant"), int(line.pop("seed"))): {k: float(v) for k, v in line.items()}
+            (line.pop("variant"), int(line.pop("seed"))): {key: float(v or "nan") for key, v in line.items()}
             for line in csv.DictReader(file)
         }
 

@@ -13,6 +13,7 @@ from ablations import page, plan, records
 from dbgan import runtime
 
 POLL = 30  # seconds between two looks at the queue
+BUSY = {"Queued", "Running"}  # states of DVC's queue
 
 
 def main(
@@ -24,32 +25,32 @@ def main(
     if not 1 <= jobs <= len(plan.SEEDS):
         raise ValueError(f"--jobs {jobs}: 1 to {len(plan.SEEDS)}, as many baselines as can run side by side")
     root = runtime.root()
-    found = records.experiments(root)
+    ready, states = records.done(root), records.states(root)
     for variant, seed in plan.experiments():
         name = plan.experiment(variant, seed)
-        if name in found and found[name].state == "failed":
+        if name in ready or states.get(name) in BUSY:
+            continue
+        if name in states:  # failed, or its result was removed
             records.dvc(root, "queue", "remove", name)
-        if name not in found or found[name].state == "failed":
-            changes = [part for key, value in plan.settings(variant, seed).items() for part in ("-S", f"{key}={value}")]
-            records.dvc(root, "exp", "run", "--queue", "--quiet", "--name", name, *changes)
+        changes = [part for key, value in plan.settings(variant, seed).items() for part in ("-S", f"{key}={value}")]
+        records.dvc(root, "exp", "run", "--queue", "--quiet", "--name", name, *changes)
     records.dvc(root, "queue", "start", "--jobs", str(jobs))
-    found = wait(root)
-    page.update(records.collected(found), csv, out)
-    if failed := [name for name, one in found.items() if one.state == "failed"]:
+    wait(root)
+    ready = records.done(root)
+    page.update(records.collected(ready), csv, out)
+    names = [plan.experiment(*one) for one in plan.experiments()]
+    if failed := [name for name in names if name not in ready]:
         raise ValueError(f"{', '.join(failed)} failed; `dvc queue logs NAME` says why; the others are in {out}")
 
 
-def wait(root: Path) -> dict[str, records.Experiment]:
-    """Wait until none of the plan's experiments is queued or running; all of them."""
-    names = [plan.experiment(*one) for one in plan.experiments()]
-    with runtime.progress(None, total=len(names), desc="ablations", unit="experiment") as bar:
-        while True:
-            found = records.experiments(root)
-            busy = [name for name, one in found.items() if one.state in ("queued", "running")]
-            bar.update(len(found) - len(busy) - bar.n)
-            if not busy:
-                return found
+def wait(root: Path) -> None:
+    """Wait until none of the plan's experiments is queued or running."""
+    with runtime.progress(None, total=len(plan.experiments()), desc="ablations", unit="experiment") as bar:
+        busy = True
+        while busy:
             time.sleep(POLL)
+            busy = BUSY & set(records.states(root).values())
+            bar.update(len(records.done(root)) - bar.n)
 
 
 app = runtime.app(main)

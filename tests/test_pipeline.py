@@ -49,7 +49,7 @@ def runs(project: Path, kind: str) -> list:
 def project(tmp_path_factory, write_photos, write_params) -> Path:
     """A committed copy of the project, its photographs and settings tiny, after its first `dvc repro`."""
     folder = tmp_path_factory.mktemp("clone") / "project"
-    for name in ("dbgan", "stages"):
+    for name in ("dbgan", "stages", "ablations"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("dvc.yaml", ".gitignore", ".dvcignore", ".dvc/config", ".dvc/.gitignore"):
         (folder / name).parent.mkdir(exist_ok=True)
@@ -148,6 +148,25 @@ def test_another_alpha_elsewhere_does_so_too_and_is_recorded_here(project, alpha
     assert parent.data.tags["dvc.exp"] == f"alpha-{how}"
     assert "evaluate/psnr" in parent.data.metrics
     assert run(project, "git", "status", "--porcelain") == ""
+
+
+def test_ablations_are_queued_run_and_written_and_not_run_again(project):
+    for file, less in (("plan", "SEEDS, VARIANTS = (7,), VARIANTS[6:7]"), ("run", "POLL = 1")):
+        path = project / "ablations" / f"{file}.py"
+        before, end, after = path.read_text().partition("\n\n\ndef ")
+        path.write_text(f"{before}\n{less}{end}{after}")
+    (project / "docs").mkdir()
+    page = project / "docs" / "ablations.md"
+    page.write_text("<!-- claims -->\n<!-- /claims -->\n<!-- settings -->\n<!-- /settings -->\n")
+    command = (sys.executable, "-m", "ablations.run", "--jobs", "1")
+    assert "2 of 2 experiments" in run(project, *command)
+    lines = (project / "docs" / "ablations.csv").read_text().splitlines()
+    assert [line.split(",")[:2] for line in lines[1:]] == [["baseline", "7"], ["alpha-0.001", "7"]]
+    assert "| 0.001 | 1 |" in page.read_text()
+    before = run(project, "git", "for-each-ref", "refs/exps")
+    assert "2 of 2 experiments" in run(project, *command)
+    assert run(project, "git", "for-each-ref", "refs/exps") == before
+    run(project, "git", "reset", "-q", "--hard")
 
 
 def test_committed_lock_names_what_dvc_yaml_names():

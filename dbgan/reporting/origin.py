@@ -12,7 +12,7 @@ import yaml
 
 PACKAGES = ("torch", "numpy", "scipy", "scikit-image", "pillow", "h5py", "dvc", "mlflow")
 FIGURES = ("psnr_blurred", "psnr", "ssim", "bgan_realism")  # of an experiment, from metrics/evaluate.json
-PATIENCE = 120  # seconds for DVC to list its experiments
+PATIENCE = 30  # seconds for DVC to list its experiments; it may wait forever for one that just ended elsewhere
 
 
 def versions(root: Path) -> list[tuple[str, str]]:
