@@ -2,7 +2,7 @@
 PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: repro test bench ablations ui check format
+.PHONY: repro test bench ablations gallery ui check format
 
 repro: .venv/installed
 	dvc repro
@@ -15,6 +15,9 @@ bench: .venv/installed
 
 ablations: .venv/installed  # hours; what is done is not done again
 	python -m ablations.run
+
+gallery: .venv/installed  # the README's pictures, from those of the last run
+	python -m dbgan.gallery results/panels docs/gallery
 
 ui: .venv/installed  # one web worker and no job workers: half a gigabyte instead of two and a half
 	MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false MLFLOW_DISABLE_TELEMETRY=true \
