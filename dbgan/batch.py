@@ -10,7 +10,6 @@ import typer
 from dbgan import runtime
 
 MARGIN = 16  # pixels mirrored around a photograph, as `evaluate.margin` in params.yaml
-BLIND = 128  # pixels that tiles overlap where a network sees all of its image: more makes the tiles more alike
 
 Job = tuple[Path, list[Path]]  # a photograph and the files that it becomes
 
@@ -60,16 +59,6 @@ def weights(path: Path | None, default: str) -> Path:
     if path is None and not (path := runtime.root() / "models" / default).is_file():
         raise ValueError(f"{path}: no network is trained yet; run `dvc repro` first, or name one by --model")
     return path
-
-
-def cuts(reach: int | None, multiple: int, tile: int):
-    """How to cut photographs for a network that sees `reach` pixels far, None for all of its image."""
-    from dbgan.metrics.tiles import Cuts
-
-    if tile < 32:
-        raise ValueError(f"--tile {tile}: at least 32 pixels are needed")
-    overlap = -(-BLIND // multiple) * multiple if reach is None else reach
-    return Cuts(tile, overlap, overlap // 2 if reach is None else 0, multiple)
 
 
 def tiles_watched(name: str) -> Callable[[list], Iterable]:

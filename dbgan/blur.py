@@ -48,7 +48,7 @@ def main(
     network, (name, config) = checkpoint.load(model, build_generator, BLURS), checkpoint.recipe(model)
     multiple = photo_network.multiple(name, config)
     reach = photo_network.reach(lambda x: network(x, network.draw_noise(x, torch.Generator())), multiple)
-    cuts = batch.cuts(reach, multiple, tile)
+    cuts = tiles.cuts_for(reach, multiple, tile)
     device = runtime.device(torch.get_num_threads())
     network.to(device)
 

@@ -49,8 +49,8 @@ def main(
 
     import torch
 
+    from dbgan.metrics import tiles
     from dbgan.metrics.ensemble import ensemble as turned
-    from dbgan.metrics.tiles import in_tiles
     from dbgan.models import photo_network
     from dbgan.models.generators import DEBLURS, build_generator
     from dbgan.models.released import read_released
@@ -68,7 +68,7 @@ def main(
         network, (name, config) = checkpoint.load(model, build_generator, DEBLURS), checkpoint.recipe(model)
     function = photo_network.photo_network(network, name, config)
     multiple = photo_network.multiple(name, config)
-    cuts = batch.cuts(photo_network.reach(function, multiple), multiple, tile)
+    cuts = tiles.cuts_for(photo_network.reach(function, multiple), multiple, tile)
     device = runtime.device(torch.get_num_threads())
     network.to(device)
     function = turned(function) if ensemble else function
@@ -81,7 +81,7 @@ def main(
         (target,) = targets
         form = given.file_format(target)
         photo = photo_files.read(source)
-        pixels = in_tiles(restore, photo.pixels, batch.MARGIN, cuts, batch.tiles_watched(source.name))
+        pixels = tiles.in_tiles(restore, photo.pixels, batch.MARGIN, cuts, batch.tiles_watched(source.name))
         with runtime.whole(target) as part:
             photo_files.write(part, photo, pixels, form)
         return photo.note

@@ -25,11 +25,13 @@ from PIL import Image, UnidentifiedImageError
 
 from dbgan import checkpoint
 from dbgan.data import frames
-from dbgan.metrics import restore
+from dbgan.metrics import tiles
+from dbgan.models import photo_network
 from dbgan.models.generators import DEBLURS, build_generator
 
 # Of all that Pillow knows, what photographs are kept in: its reader of PostScript, for one, starts another program.
 FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "PPM", "GIF", "JPEG2000")
+TILE = 1024  # pixels a side of what the network sees at once, so that memory for a large photograph is small
 
 
 @dataclass(frozen=True)
@@ -161,9 +163,13 @@ def _load_pyfunc(path: str, model_config: dict[str, Any]) -> Restorer:
     _refuse_what_breaks_the_server()
     p = ServeParams(**model_config)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    network = checkpoint.load(Path(path), build_generator, DEBLURS).to(device)
+    network, (name, config) = checkpoint.load(Path(path), build_generator, DEBLURS), checkpoint.recipe(Path(path))
+    function, multiple = photo_network.photo_network(network, name, config), photo_network.multiple(name, config)
+    cuts = tiles.cuts_for(photo_network.reach(function, multiple), multiple, TILE)
+    network.to(device)
 
-    def restore_photo(image: np.ndarray) -> np.ndarray:
-        return frames.to_uint8(restore.whole_frame(network, frames.to_float(image), p.margin, device))
+    @torch.inference_mode()
+    def forward(tile: np.ndarray, _: tiles.Place) -> np.ndarray:
+        return frames.to_uint8(function(frames.to_float(tile)[None].to(device)))[0]
 
-    return Restorer(restore_photo, p.max_megapixels)
+    return Restorer(lambda image: tiles.in_tiles(forward, image, p.margin, cuts), p.max_megapixels)

@@ -146,7 +146,7 @@ def test_results_are_kept_unless_forced(place, photo):
         ("deblur in --out out --model models/bgan.safetensors", 1, "holds the network 'bgan'"),
         ("deblur in --out out --model other.safetensors --released dbgan x.pth", 1, "not two"),
         ("deblur in --out out --released unet in/a.png", 1, "no released network is called 'unet'"),
-        ("deblur in --out out --tile 3", 1, "--tile 3"),
+        ("deblur in --out out --tile 3", 1, "tile 3: at least 32 pixels"),
         ("blur in/a.png --out out --model models/dbgan.safetensors", 1, "holds the network 'dbgan'"),
         ("deblur --out out", 2, "Missing argument"),
         ("deblur in", 2, "Missing option"),

@@ -39,6 +39,26 @@ def test_an_array_comes_back_restored(model, restored, photo):
     assert model.predict(one.astype(np.int64)).dtype == np.uint8
 
 
+def test_a_large_photograph_passes_in_tiles_without_a_trace(weights, restored, photo, monkeypatch):
+    monkeypatch.setattr(serving, "TILE", 64)
+    large, seen = photo(5, 150, 210), []
+    in_tiles = serving.tiles.in_tiles
+    monkeypatch.setattr(serving.tiles, "in_tiles", lambda forward, *rest: in_tiles(watched(forward, seen), *rest))
+    model = serving._load_pyfunc(str(weights), CONFIG)
+    off = np.abs(model.predict(large).astype(int) - restored(large))
+    assert off.max() <= 1  # a conv of another size rounds otherwise
+    assert (off > 0).mean() < 1e-3
+    assert len(seen) == 3 * 4
+
+
+def watched(forward, seen):
+    def counted(tile, place):
+        seen.append(place)
+        return forward(tile, place)
+
+    return counted
+
+
 def test_a_file_comes_back_as_png_in_the_form_it_came(model, restored, photo):
     import pandas
 

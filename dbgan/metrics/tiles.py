@@ -9,6 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+BLIND = 128  # pixels that tiles overlap where a network sees all of its image: more makes the tiles more alike
+
 Place = tuple[slice, slice]  # rows and columns of the framed photograph
 Forward = Callable[[np.ndarray, Place], np.ndarray]
 
@@ -27,6 +29,15 @@ class Cell(NamedTuple):
 
     seen: slice  # given to the network
     kept: slice  # taken of its result
+
+
+def cuts_for(reach: int | None, multiple: int, tile: int) -> Cuts:
+    """How to cut for a network that sees `reach` pixels beyond a cut at a multiple of `multiple`, None for all of its
+    image; `tile` is the side. Raises ValueError for a tiny one."""
+    if tile < 32:
+        raise ValueError(f"tile {tile}: at least 32 pixels a side are needed")
+    overlap = -(-BLIND // multiple) * multiple if reach is None else reach
+    return Cuts(tile, overlap, overlap // 2 if reach is None else 0, multiple)
 
 
 def framed_size(size: int, margin: int, multiple: int) -> int:
