@@ -15,6 +15,7 @@ bench: .venv/installed
 
 ablations: .venv/installed  # hours; what is done is not done again
 	python -m ablations.run
+	python -m ablations.pictures
 
 gallery: .venv/installed  # the README's pictures, from those of the last run
 	python -m dbgan.gallery results/panels docs/gallery

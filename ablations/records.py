@@ -37,18 +37,24 @@ def done(root: Path) -> dict[str, Experiment]:
     Read from git, where DVC keeps each as a commit: `dvc exp show` looks into the folders of running ones, too, and may
     wait forever for one that ends meanwhile.
     """
-    names = {plan.experiment(*one) for one in plan.experiments()}
     found = {}
-    for ref in _output(root, "git", "for-each-ref", "--format=%(refname)", "refs/exps").split():
-        if (name := ref.split("/")[-1]) in names:
-            params, figures, lock = (
-                _output(root, "git", "show", f"{ref}:{file}")
-                for file in ("params.yaml", "metrics/evaluate.json", "dvc.lock")
-            )
-            stages = yaml.safe_load(lock)["stages"].values()
-            code = {dep["path"]: dep["md5"] for stage in stages for dep in stage["deps"] if dep["path"].endswith(".py")}
-            found[name] = Experiment(flat(yaml.load(params, settings._Loader)), json.loads(figures), code)
+    for name, revision in revisions(root).items():
+        params, figures, lock = (
+            _output(root, "git", "show", f"{revision}:{file}")
+            for file in ("params.yaml", "metrics/evaluate.json", "dvc.lock")
+        )
+        stages = yaml.safe_load(lock)["stages"].values()
+        code = {dep["path"]: dep["md5"] for stage in stages for dep in stage["deps"] if dep["path"].endswith(".py")}
+        found[name] = Experiment(flat(yaml.load(params, settings._Loader)), json.loads(figures), code)
     return found
+
+
+def revisions(root: Path) -> dict[str, str]:
+    """The commits of the plan's experiments that are done, by name."""
+    names = {plan.experiment(*one) for one in plan.experiments()}
+    refs = _output(root, "git", "for-each-ref", "--format=%(objectname) %(refname)", "refs/exps").splitlines()
+    named = [(ref.split("/")[-1], ref.split()[0]) for ref in refs]
+    return {name: revision for name, revision in named if name in names}
 
 
 def states(root: Path) -> dict[str, str]:

@@ -1,13 +1,14 @@
 """The ablations' plan, what is collected from DVC's records, and the statistics of their page by hand."""
 
 import math
+import subprocess
 from pathlib import Path
 
 import numpy as np
 import pytest
 import yaml
 
-from ablations import page, plan, records
+from ablations import page, pictures, plan, records
 from dbgan import params as settings
 from dbgan.reporting.origin import flat
 
@@ -134,6 +135,12 @@ def test_the_tables_hold_means_and_differences():
         "| BGAN helps | baseline less `mix.realistic=0` | PSNR, dB | +1.000 | +1.000 to +1.000 | 3 | seen |" in written
     )
     assert "vanilla" not in written
+
+
+def test_pictures_need_the_experiments(tmp_path):
+    subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
+    with pytest.raises(ValueError, match=r"ablation-mix-0-118, .*: no such experiment is done; `make ablations`"):
+        pictures.main(tmp_path, tmp_path / "mix.jpg")
 
 
 def test_a_page_without_its_marks_is_refused():

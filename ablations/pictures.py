@@ -1,0 +1,64 @@
+"""What BGAN's share of the training pairs does to real blur, as a picture: python -m ablations.pictures
+
+Test photographs with the simulated real blur, as the evaluation makes them, restored by the experiments' networks, which
+DVC keeps.
+"""
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import dvc.api
+import numpy as np
+from PIL import Image
+
+from ablations import plan, records
+from dbgan import checkpoint, runtime
+from dbgan import params as settings
+from dbgan.data import frames, listings, shake
+from dbgan.gallery import QUALITY, stacked
+from dbgan.metrics.pictures import side_by_side
+from dbgan.metrics.restore import whole_frame
+from dbgan.models.generators import DEBLURS, build_generator
+from stages.evaluate import SHAKES
+
+VARIANTS = ("mix-0", "baseline", "mix-0.5", "mix-1")
+SHOWN = ((0, 60, 170), (4, 60, 180))  # the evaluation's number of a simulated real blur, and a corner (y, x) in it
+SIDE = 140  # pixels of what is cut out
+
+
+def main(raw: Path = Path("data/raw"), out: Path = Path("docs/gallery/mix.jpg")) -> None:
+    """Write rows of parts of photographs to OUT: blurred, restored by VARIANTS, sharp."""
+    root, seed = runtime.root(), plan.SEEDS[0]
+    names = [f"ablation-{variant}-{seed}" for variant in VARIANTS]
+    revisions = records.revisions(root)
+    if missing := [name for name in names if name not in revisions]:
+        raise ValueError(f"{', '.join(missing)}: no such experiment is done; `make ablations` runs them")
+    values = settings.load(root / "params.yaml")
+    camera = settings.section(values, "real_camera", shake.ShakeParams)
+    margin = values["evaluate"]["margin"]
+    networks = [network(root, revisions[name]) for name in names]
+    listing = listings.load_listing(raw)
+    folder, _ = listings.roots(listing, raw, root)
+    scenes = list({frame.path: frame for frame in listing.test_sharp}.values())
+    rows = []
+    for number, y, x in SHOWN:
+        sharp = listings.load_frame(folder, scenes[number // SHAKES])
+        blurred = shake.blur(sharp, camera, np.random.default_rng([seed, number, 1]))
+        restored = [frames.to_uint8(whole_frame(one, frames.to_float(blurred), margin)) for one in networks]
+        rows.append(side_by_side([photo[y : y + SIDE, x : x + SIDE] for photo in (blurred, *restored, sharp)]))
+    with runtime.whole(out) as part:
+        Image.fromarray(stacked(rows)).save(part, "JPEG", quality=QUALITY, subsampling=0)
+
+
+def network(root: Path, revision: str):
+    """The fine-tuned network of an experiment."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "dbgan.safetensors")
+        path.write_bytes(dvc.api.read("models/dbgan.safetensors", str(root), rev=revision, mode="rb"))
+        return checkpoint.load(path, build_generator, DEBLURS)
+
+
+app = runtime.app(main)
+
+if __name__ == "__main__":
+    app()
