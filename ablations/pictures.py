@@ -1,7 +1,6 @@
 """What BGAN's share of the training pairs does to real blur, as a picture: python -m ablations.pictures
 
-Test photographs with the simulated real blur, as the evaluation makes them, restored by the experiments' networks, which
-DVC keeps.
+Test photographs with the simulated real blur, as the evaluation makes them, restored by the experiments' networks.
 """
 
 from pathlib import Path
