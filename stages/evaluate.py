@@ -25,7 +25,7 @@ class EvaluateParams:
 
     margin: int  # pixels mirrored around a frame before the network sees it, and cut off again
     crops: int  # crops of each kind whose blur is compared, at most
-    panels: int  # pictures of each kind
+    panels: int  # pictures of each kind; the worst and the best test frame beside them
 
     def __post_init__(self) -> None:
         if self.margin < 0 or self.crops < 1 or self.panels < 1:
@@ -123,6 +123,9 @@ def main(
         if not processes.first():
             return
         rows = [row for row, _ in tested]
+        for k in set(evaluation.extremes(rows)) - set(shown["test"]):
+            shown["test"].append(k)
+            tested[k] = test(k)
         summary = evaluation.means_of_pairs(rows) | evaluation.means_of_real([row for row, _ in reals])
         summary |= evaluation.means_of_known(knowns)
         summary["flat_deviation"] = evaluation.flat_deviation(final)

@@ -32,6 +32,13 @@ def restored_pair(
     return row, [blurred, result, sharp]
 
 
+def extremes(rows: list[dict]) -> list[int]:
+    """Numbers of the rows of the least and of the largest gain of PSNR; none where no gain is finite."""
+    gains = {k: row["psnr"] - row["psnr_blurred"] for k, row in enumerate(rows)}
+    gains = {k: gain for k, gain in gains.items() if np.isfinite(gain)}
+    return sorted({min(gains, key=gains.get), max(gains, key=gains.get)}) if gains else []
+
+
 def means_of_pairs(rows: list[dict]) -> dict:
     """The means of such rows."""
     means: dict = {key: float(np.mean([row[key] for row in rows])) for key in rows[0] if key != "frame"}

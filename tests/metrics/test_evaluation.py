@@ -159,3 +159,10 @@ def test_without_real_photographs_realism_is_none_and_the_rest_is_there():
     assert found["blur_effect_real"] is None
     assert found["blur_effect_bgan"] > found["blur_effect_sharp"]
     assert found["bgan_diversity"] > 0
+
+
+def test_extremes_are_the_least_and_the_largest_gain():
+    rows = [{"psnr_blurred": 20.0, "psnr": psnr} for psnr in (20.5, 19.0, math.inf, 23.0, math.nan)]
+    assert evaluation.extremes(rows) == [1, 3]
+    assert evaluation.extremes(rows[:1]) == [0]
+    assert evaluation.extremes(rows[2:3]) == []

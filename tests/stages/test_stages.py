@@ -44,6 +44,13 @@ def test_evaluation_measures_restoration_colour_and_realism(chain):
     assert {path.name for path in (chain / "results" / "panels").iterdir()} == pictures
 
 
+def test_the_worst_and_the_best_test_frame_are_always_shown(copied, write_params):
+    write_params(copied / "params.yaml", {"evaluate.panels": 1})
+    run_well("evaluate")
+    pictures = {path.name for path in (copied / "results" / "panels").iterdir()}
+    assert pictures == {"curves.png", "bgan_0000.png", "real_0000.png", "test_0000.png", "test_0001.png"}
+
+
 @pytest.mark.parametrize("limit", [1, 2, 3, 4])
 def test_no_more_crops_of_a_kind_are_compared_than_the_parameters_say(copied, write_params, monkeypatch, limit):
     compared, measure = {}, evaluation.blurs_of_bgan
