@@ -10,7 +10,7 @@ from typing import Any
 
 import typer
 
-from benchmarks import data, distributed, networks, pipeline, training
+from benchmarks import data, distributed, networks, photographs, pipeline, training
 from benchmarks.networks import in_own_process, machine
 from dbgan import runtime
 
@@ -104,6 +104,16 @@ def whole_pipeline() -> list[Row]:
     ]
 
 
+def large_photographs() -> list[Row]:
+    """24 megapixels through `python -m dbgan deblur`, beside their tiles."""
+    rows = []
+    for name, found in photographs.measure().items():
+        ratio = found["seconds"] / found["tiles"]
+        rows.append(row(f"deblur {name}, beside its tiles alone", found["seconds"], found["tiles"], ratio, "s"))
+        rows.append(row(f"deblur {name}: peak memory", found["peak_bytes"] / 2**20, None, None, "MiB"))
+    return rows
+
+
 def table(results: dict[str, Any]) -> str:
     """The ratios in Markdown, below the machine that they hold for."""
 
@@ -125,8 +135,8 @@ def table(results: dict[str, Any]) -> str:
 
 
 def main() -> None:
-    """Measure everything: about 25 minutes on two cores, most of it the networks' table."""
-    rows = whole_pipeline() + crops() + processes() + trainings()
+    """Measure everything: about 30 minutes on two cores, most of it the networks' table."""
+    rows = whole_pipeline() + large_photographs() + crops() + processes() + trainings()
     results = {"machine": in_own_process(machine), "ratios": rows}
     text = table(results)
     typer.echo(text)
