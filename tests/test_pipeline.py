@@ -14,8 +14,8 @@ ROOT = Path(__file__).parents[1]
 STAGES = ["download", "build_h5", "train_bgan", "synthesize", "pretrain", "finetune", "evaluate"]
 
 
-def run(project: Path, *command: str, tracking: bool = False) -> str:
-    """A command in the project, as a user types it; its output."""
+def run(project: Path, *command: str, tracking: bool = False, code: int = 0) -> str:
+    """A command in the project, as a user types it, that ends with `code`; its output."""
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("DVC_", "MLFLOW_", "DBGAN_", "GIT_"))}
     environment |= {
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
@@ -28,7 +28,7 @@ def run(project: Path, *command: str, tracking: bool = False) -> str:
         **{f"GIT_{who}_{what}": "test@example.org" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")},
     }
     done = subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+    assert done.returncode == code, f"{command}\n{done.stdout}\n{done.stderr}"
     return done.stdout + done.stderr
 
 
@@ -150,11 +150,17 @@ def test_another_alpha_elsewhere_does_so_too_and_is_recorded_here(project, alpha
     assert run(project, "git", "status", "--porcelain") == ""
 
 
+def change_plan(project: Path, lines: str) -> None:
+    """`lines` at the end of what the ablations' plan sets, before its functions."""
+    path = project / "ablations" / "plan.py"
+    before, end, after = path.read_text().partition("\n\n\ndef ")
+    path.write_text(f"{before}\n{lines}{end}{after}")
+
+
 def test_ablations_are_queued_run_and_written_and_not_run_again(project):
-    for file, less in (("plan", "SEEDS, VARIANTS = (7,), VARIANTS[6:7]"), ("run", "POLL = 1")):
-        path = project / "ablations" / f"{file}.py"
-        before, end, after = path.read_text().partition("\n\n\ndef ")
-        path.write_text(f"{before}\n{less}{end}{after}")
+    change_plan(project, "SEEDS, VARIANTS = (7,), VARIANTS[6:7]")
+    waits = project / "ablations" / "run.py"
+    waits.write_text(waits.read_text().replace("POLL = 30", "POLL = 1"))
     (project / "docs").mkdir()
     page = project / "docs" / "ablations.md"
     page.write_text("<!-- claims -->\n<!-- /claims -->\n<!-- settings -->\n<!-- /settings -->\n")
@@ -166,6 +172,15 @@ def test_ablations_are_queued_run_and_written_and_not_run_again(project):
     before = run(project, "git", "for-each-ref", "refs/exps")
     assert "2 of 2 experiments" in run(project, *command)
     assert run(project, "git", "for-each-ref", "refs/exps") == before
+
+    # One that fails costs a line, and its figures alone; mended, it runs.
+    change_plan(project, 'VARIANTS += (Variant("mended", "group", "label", {"critic": "none"}),)')
+    said = run(project, *command, code=1)
+    assert "2 of 3 experiments" in said
+    assert said.splitlines()[-1].startswith("run: ablation-mended-7 failed; `dvc queue logs NAME` says why")
+    change_plan(project, 'VARIANTS = (*VARIANTS[:1], VARIANTS[1]._replace(changes={"critic": "patch"}))')
+    assert "3 of 3 experiments" in run(project, *command)
+    assert "| label | 1 |" in page.read_text()
     run(project, "git", "reset", "-q", "--hard")
 
 
