@@ -151,6 +151,8 @@ def _spread(found: list[float], digits: int) -> str:
 def _signed(found: Difference, digits: int) -> str:
     if found.mean == 0 and not found.deviation > 0:
         return "same"  # what the setting does not reach
+    if abs(found.mean) < (least := 0.5 * 10**-digits):
+        return f"under {least:.{digits + 1}f}"
     spread = f" ± {found.deviation:.{digits}f}" if found.count > 1 else ""
     text = f"{found.mean:+.{digits}f}{spread}"
     return f"**{text}**" if found.sure else text

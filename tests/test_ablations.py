@@ -137,6 +137,13 @@ def test_the_tables_hold_means_and_differences():
     assert "vanilla" not in written
 
 
+def test_what_the_digits_do_not_show_is_called_small():
+    found = rows(**{"baseline": [30, 40], "alpha-0.001": [30.0001, 40.0003], "lsgan": [30, 40]})
+    text = "\n".join(page.settings_table(found))
+    assert "| 0.001 | 2 | 35.000 ± 7.071 | under 0.0005 |" in text
+    assert "| lsgan | 2 | 35.000 ± 7.071 | same |" in text
+
+
 def test_pictures_need_the_experiments(tmp_path):
     subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
     with pytest.raises(ValueError, match=r"ablation-mix-0-118, .*: no such experiment is done; `make ablations`"):
