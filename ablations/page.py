@@ -80,6 +80,7 @@ def settings_table(rows: records.Rows) -> list[str]:
     """Every setting: mean and standard deviation, and its differences from the baseline."""
     heads = ["setting", "seeds", *(f"{f.label} | difference" for f in FIGURES.values())]
     lines = [_line(heads), "|---" * (2 + 2 * len(FIGURES)) + "|"]
+    lines.append(_line(["blurred, not restored", *_not_restored(rows)]))
     group = None
     for variant in (plan.BASELINE, *plan.VARIANTS):
         count = len(values(rows, variant.name, "psnr"))
@@ -97,11 +98,23 @@ def settings_table(rows: records.Rows) -> list[str]:
     return lines
 
 
+BEFORE = {"psnr": "psnr_blurred", "psnr_real": "psnr_real_blurred", "blur_effect_real_after": "blur_effect_real_before"}
+
+
+def _not_restored(rows: records.Rows) -> list[str]:
+    """The figures of the photographs that the baseline restores, as they are."""
+    cells = [str(len(values(rows, plan.BASELINE.name, "psnr_blurred")))]
+    for key, figure in FIGURES.items():
+        found = values(rows, plan.BASELINE.name, BEFORE[key]) if key in BEFORE else {}
+        cells += [_spread(list(found.values()), figure.digits), ""]
+    return cells
+
+
 CLAIMS = (  # who is claimed to gain over whom, by which figures
     (
         "BGAN helps",
         [("baseline", "mix-0"), ("mix-0.5", "mix-0"), ("mix-1", "mix-0")],
-        ["psnr", "psnr_real", "blur_effect_real_after"],
+        ["psnr", "psnr_real"],
     ),
     (
         "relativistic beats traditional",
