@@ -1,4 +1,4 @@
-"""What Pillow cannot do: colour photographs of 16 bits, and TIFF files of any depth with all of their camera data."""
+"""What Pillow cannot do, or not as fast: colour photographs of 16 bits, PNG files, TIFF files with all camera data."""
 
 import io
 import zlib
@@ -48,7 +48,7 @@ def decode(content: bytes, form: str) -> np.ndarray:
 
 
 def write_png(path: Path, pixels: np.ndarray, icc: bytes | None, exif: bytes, dpi: tuple | None) -> None:
-    """(H, W, C) uint16 with C of 1 to 4: grey, grey and alpha, RGB, RGB and alpha; with its metadata."""
+    """(H, W, C) uint8 or uint16 with C of 1 to 4: grey, grey and alpha, RGB, RGB and alpha; with its metadata."""
     levels = np.squeeze(pixels, 2) if pixels.shape[2] == 1 else pixels
     encoded = imagecodecs.png_encode(levels, strategy=STRATEGY, filter=FILTER)
     with path.open("wb") as file:

@@ -17,6 +17,7 @@ from torch import Tensor
 from dbgan.data import deep
 
 ORIENTATION, EXIF_IFD, EXIF_WIDTH, EXIF_HEIGHT = 0x0112, 0x8769, 0xA002, 0xA003  # tags
+EXIF_SIGNS = (b"eXIf", b"Raw profile type", b"XML:com.adobe.xmp")  # of a PNG file that has some
 TURNED = {  # by the orientation tag: what makes the picture upright
     2: lambda x: x[:, ::-1],
     3: lambda x: x[::-1, ::-1],
@@ -74,7 +75,8 @@ def _decode(content: bytes) -> Photo:
     with Image.open(io.BytesIO(content)) as image:
         notes = [f"the first of {n} pictures"] if (n := getattr(image, "n_frames", 1)) > 1 else []
         is_deep, form = deep.is_deep(image), image.format
-        exif, fault = _exif(image)
+        told = form != "PNG" or any(sign in content for sign in EXIF_SIGNS)
+        exif, fault = _exif(image) if told else (Image.Exif(), "")  # to look for them, Pillow decodes all of a PNG file
         if not is_deep:
             image.load()
         sampling = get_sampling(image) if form in ("JPEG", "MPO") else 0
@@ -154,16 +156,13 @@ def write(path: Path, photo: Photo, pixels: np.ndarray, form: str) -> None:
         pixels = np.concatenate([pixels, photo.alpha], axis=2)
     if pixels.dtype == np.uint16 and form not in DEEP:
         raise ValueError(f"a {form} file cannot hold its 16 bits; give it the name of a PNG or TIFF file")
-    if form == "TIFF":
-        return deep.write_tiff(path, pixels, photo.icc, photo.exif, photo.dpi)
+    if form in ("PNG", "TIFF"):
+        write = deep.write_png if form == "PNG" else deep.write_tiff
+        return write(path, pixels, photo.icc, photo.exif, photo.dpi)
     if pixels.dtype == np.uint16 and pixels.shape[2] > 1:
-        if form == "PPM":
-            return deep.write_ppm(path, pixels)
-        return deep.write_png(path, pixels, photo.icc, photo.exif, photo.dpi)
+        return deep.write_ppm(path, pixels)
     options = {"icc_profile": photo.icc, "exif": photo.exif, "dpi": photo.dpi}
     options = {key: value for key, value in options.items() if value}
-    if form == "PNG":
-        options["compress_type"] = deep.STRATEGY
     if form in ("JPEG", "WEBP"):
         options["quality"] = QUALITY
     if form == "JPEG" and pixels.shape[2] == 3:

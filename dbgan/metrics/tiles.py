@@ -86,11 +86,12 @@ def in_tiles(
     rows, columns = (mirrored(size, margin, cuts.multiple) for size in (height, width))
     down, across = (cells(size, margin, cuts) for size in (height, width))
     restored = np.empty_like(photo)
-    strip, fade = None, 2 * cuts.soft
+    band, strip, fade = None, None, 2 * cuts.soft
     for row, column in watch([(row, column) for row in down for column in across]):
         if column is across[0]:
+            band = photo[rows[row.seen]]
             strip = np.empty((row.kept.stop - row.kept.start, *photo.shape[1:]), photo.dtype)
-        result = forward(photo[rows[row.seen]][:, columns[column.seen]], (row.seen, column.seen))
+        result = forward(band[:, columns[column.seen]], (row.seen, column.seen))
         kept = result[_within(row)][:, _within(column)]
         _paste(strip.swapaxes(0, 1), kept.swapaxes(0, 1), column.kept.start - margin, fade)
         if column is across[-1]:
