@@ -3,7 +3,8 @@
 import hashlib
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,7 +51,7 @@ def find(root: Path, test_share: float) -> Layout:
     """Pairs and real blurs below `root`, at any depth: train/<sequence>/blur beside train/<sequence>/sharp,
     train/input beside train/target, train_blur/<sequence> beside train_sharp/<sequence> and whatever else the words
     of `names` allow, or pairs by list files. Without a test folder, whole sequences are held out for testing, about
-    `test_share` of the pairs.
+    `test_share` of them.
 
     Raises ValueError, with what was found, when there are no pairs or it is not clear which is which.
     """
@@ -136,21 +137,27 @@ def _matched(root: Path, places: list[_Place], found: list[Path]) -> dict[str | 
             f"{root}: no pairs; looked for folders of blurred and sharp photographs ({LOOKED_FOR}) and for list "
             f"files of pairs, found {len(found)} photographs in {len(folders)} folders: {shown}"
         )
-    splits: dict[str | None, dict[str, dict[str, Path]]] = {}
-    for name_of in (lambda stem: stem, names.without_side):
-        splits = defaultdict(lambda: defaultdict(dict))
-        for place in places:
-            sides = splits[place.split][place.folder + name_of(place.path.stem)]
-            if place.side in sides:
-                raise ValueError(f"{root / place.path}: {sides[place.side]} has the same name; which one is meant?")
-            sides[place.side] = place.path
-        if any(len(sides) == 2 for rows in splits.values() for sides in rows.values()):
-            break
+    splits = _by_name(root, places, lambda stem: stem)
+    if all(len(sides) < 2 for rows in splits.values() for sides in rows.values()):
+        with suppress(ValueError):  # two of one name only without these words are no fault of the names as they are
+            splits = _by_name(root, places, names.without_side)
     _check_sides(root, splits)
     return {
         split: [Pair(key, sides.get("blurred"), sides.get("sharp")) for key, sides in sorted(rows.items())]
         for split, rows in splits.items()
     }
+
+
+def _by_name(
+    root: Path, places: list[_Place], name_of: Callable[[str], str]
+) -> dict[str | None, dict[str, dict[str, Path]]]:
+    splits: dict[str | None, dict[str, dict[str, Path]]] = defaultdict(lambda: defaultdict(dict))
+    for place in places:
+        sides = splits[place.split][place.folder + name_of(place.path.stem)]
+        if place.side in sides:
+            raise ValueError(f"{root / place.path}: {sides[place.side]} has the same name; which one is meant?")
+        sides[place.side] = place.path
+    return splits
 
 
 def _check_sides(root: Path, splits: dict[str | None, dict[str, dict[str, Path]]]) -> None:
@@ -202,17 +209,22 @@ def _train_and_test(
 
 
 def held_out(keys: Iterable[str], share: float) -> set[str]:
-    """The keys that are tested on, about `share` of them: whole sequences, chosen by a digest of their names so that
-    new ones move no others; of a single sequence its end, where frames are least like those at its start."""
+    """The keys that are tested on: the sequences the digest of whose name, read as a number from 0 to 1, is below
+    `share`, so that new ones move no others. Where this leaves nothing to test or to train on, the shortest sequence;
+    of a single one its end, where frames are least like those at its start."""
     sequences: dict[str, list[str]] = defaultdict(list)
     for key in sorted(keys):
         sequences[sequence(key)].append(key)
-    total = sum(map(len, sequences.values()))
     if len(sequences) == 1:
         (only,) = sequences.values()
-        return set(only[-max(1, round(share * total)) :])
-    held: set[str] = set()
-    for name in sorted(sequences, key=lambda name: hashlib.sha256(name.encode("utf-8", "surrogateescape")).digest()):
-        if len(held) + len(sequences[name]) <= share * total:
-            held |= set(sequences[name])
-    return held or set(min(sequences.values(), key=lambda rows: (len(rows), rows)))
+        return set(only[-max(1, min(round(share * len(only)), len(only) - 1)) :])
+    held = [rows for name, rows in sequences.items() if _drawn(name) < share]
+    if len(held) in (0, len(sequences)):
+        held = [min(sequences.values(), key=lambda rows: (len(rows), rows))]
+    return {key for rows in held for key in rows}
+
+
+def _drawn(name: str) -> float:
+    """A number from 0 to 1 that only depends on the name."""
+    digest = hashlib.sha256(name.encode("utf-8", "surrogateescape")).digest()
+    return int.from_bytes(digest[:6], "big") / 256**6

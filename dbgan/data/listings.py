@@ -56,7 +56,7 @@ def load_listing(folder: Path) -> Listing:
         groups = json.loads(path.read_text(encoding="utf-8"))
         roots = {key: groups.pop(key) for key in ("root", "real_root")}
         return Listing(**roots, **{key: [Frame(**f) for f in frames] for key, frames in groups.items()})
-    except (OSError, json.JSONDecodeError, TypeError, KeyError, AttributeError) as error:
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise ValueError(f"{path}: no readable frame listing ({error}); run the download stage") from None
 
 

@@ -18,8 +18,8 @@ def read(root: Path, lists: list[Path]) -> dict[str | None, list[tuple[str, Path
     the split that its name says; paths in it are relative to its folder. The sharp photograph comes first where
     folders do not say otherwise.
 
-    Raises ValueError naming the list and line for a line that is no pair or leaves `root`, and naming both lists
-    where two are of the same split.
+    Raises ValueError naming the list and line for a line that is not UTF-8, is no pair or leaves `root`, and naming
+    both lists where two are of the same split.
     """
     of_split: dict[str | None, Path] = {}
     for path in lists:
@@ -31,8 +31,13 @@ def read(root: Path, lists: list[Path]) -> dict[str | None, list[tuple[str, Path
 
 
 def _rows(root: Path, path: Path) -> list[tuple[str, Path, Path]]:
+    try:
+        text = (root / path).read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        number = error.object.count(b"\n", 0, error.start) + 1
+        raise ValueError(f"{root / path}, line {number}: not UTF-8; save the list in that encoding") from None
     rows = []
-    for number, line in enumerate((root / path).read_text(encoding="utf-8-sig").splitlines(), start=1):
+    for number, line in enumerate(text.splitlines(), start=1):
         if not line.strip():
             continue
         pair = _pair(line)

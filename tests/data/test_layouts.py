@@ -112,23 +112,34 @@ def test_without_a_test_folder_whole_sequences_are_held_out(made, nested):
     paths = [nested.format(s=s, n=n) for s in range(10) for n in range(3)]
     root = made([*paths, *(path.replace("blur", "sharp") for path in paths)])
     found = layouts.find(root, 0.2)
-    assert (len(found.train), len(found.test)) == (24, 6)
+    assert (len(found.train), len(found.test)) == (21, 9)
     assert not {layouts.sequence(p.key) for p in found.train} & {layouts.sequence(p.key) for p in found.test}
-    assert found.notes == ["no test folder: 6 of 30 pairs are held out for testing, 2 of 10 sequences"]
+    assert found.notes == ["no test folder: 9 of 30 pairs are held out for testing, 3 of 10 sequences"]
     assert layouts.find(root, 0.2) == found
 
 
 def test_new_sequences_move_no_others_between_training_and_test():
     keys = [f"seq{s}/{n}" for s in range(20) for n in range(5)]
     before = layouts.held_out(keys, 0.2)
-    after = layouts.held_out([*keys, *(f"new/{n}" for n in range(5))], 0.2)
-    assert len(before) == 20
-    assert len(before - after) <= 5
+    assert len(before) == 25
+    taken = 0
+    for new in range(200):
+        after = layouts.held_out([*keys, *(f"new{new}/{n}" for n in range(new % 9 + 1))], 0.2)
+        assert before == after & set(keys)
+        taken += after > before
+    assert 20 < taken < 60
+
+
+@pytest.mark.parametrize("share", [0.001, 0.999])
+@pytest.mark.parametrize("count", [2, 3])
+def test_of_few_sequences_the_shortest_is_held_out_where_one_side_would_be_empty(share, count):
+    keys = [f"seq{s}/{n}" for s in range(count) for n in range(3 if s == 1 else 4)]
+    assert layouts.held_out(keys, share) == {"seq1/0", "seq1/1", "seq1/2"}
 
 
 def test_of_a_single_sequence_the_end_is_held_out():
     assert layouts.held_out([f"IMG_{n:04d}" for n in range(10)], 0.2) == {"IMG_0008", "IMG_0009"}
-    assert layouts.held_out(["a/1", "a/2"], 0.01) == {"a/2"}
+    assert layouts.held_out(["a/1", "a/2"], 0.01) == layouts.held_out(["a/1", "a/2"], 0.99) == {"a/2"}
 
 
 def test_real_blur_is_apart_from_the_pairs(made):
@@ -183,6 +194,7 @@ def test_a_partner_that_is_missing_is_kept_as_a_hole(made):
         ([*FLAT, "train/blurry/1.png"], ["train/blurry/1.png", "train/input/1.png", "which one is meant"]),
         ([*FLAT, "train/input/1.jpg"], ["train/input/1.jpg", "train/input/1.png", "same name"]),
         (["blur/a/1.png", "sharp/b/1.png"], ["blur/a/1.png and sharp/b/1.png have no partners"]),
+        (["blur/blurry.png", "blur/blur.png", "sharp/a.png"], ["blur/blur.png and sharp/a.png have no partners"]),
         (["test/blur/1.png", "test/sharp/1.png"], ["none to train on"]),
         (["blur/1.png", "sharp/1.png"], ["one pair cannot"]),
         (["notes.txt"], ["no photographs"]),
@@ -242,3 +254,12 @@ def test_a_line_that_is_no_pair_is_named_by_its_number(made, line):
     (root / "train_list.txt").write_text((root / "train_list.txt").read_text() + line)
     with pytest.raises(ValueError, match=r"train_list\.txt, line 3"):
         pair_lists.read(root, [Path("train_list.txt")])
+
+
+def test_a_list_that_is_not_utf_8_is_named(made):
+    root = made(REALBLUR)
+    write_list(root, "train_list.txt", 1)
+    with (root / "train_list.txt").open("ab") as file:
+        file.write("scharf/für.png blur/für.png\n".encode("latin-1"))
+    with pytest.raises(ValueError, match=r"train_list\.txt, line 3: not UTF-8"):
+        layouts.find(root, 0.5)
