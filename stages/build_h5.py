@@ -38,25 +38,25 @@ def main(
         """function(item) of every item, in order, some made ahead."""
         return runtime.progress(parallel.ordered(function, items, workers), desc=desc, unit="frame", total=len(items))
 
-    def mean(of, domain: list[Frame]) -> np.ndarray:
-        """The mean that a domain's crops have: a photograph counts as often as it has crops."""
-        return color.average(of, [len(crops.grid(frame.height, frame.width, p)) for frame in domain])
-
     def from_pair(pair: tuple[Frame, Frame]):
         blurred, sharp = (listings.load_frame(root, frame) for frame in pair)
         shifts[pair[0].path] = shift.shift(sharp, blurred)
         return {"blurred": blurred, "sharp": sharp}, crops.textured(sharp, p)
 
+    def levels_of_real(frame: Frame):
+        blurred = listings.load_frame(real_root, frame)
+        return color.levels(blurred), len(crops.textured(blurred, p))
+
     def from_real(frame: Frame):
         blurred = listings.load_frame(real_root, frame)
-        if p.match_color:
-            blurred = color.apply(blurred, curves)
-        return {"blurred": blurred}, crops.textured(blurred, p)
+        corners = crops.textured(blurred, p)  # before the curves, which depend on what is left out
+        return {"blurred": color.apply(blurred, curves) if p.match_color else blurred}, corners
 
-    def store(file: h5.Writer, group: str, domain: list[Frame], made) -> dict[str, int]:
-        """Write photographs that have crops, and where those lie; how many crops there are and were left out."""
-        windows, kept = [], []
+    def store(file: h5.Writer, group: str, domain: list[Frame], made) -> list[int]:
+        """Write photographs that have crops, and where those lie; how many each of the domain has."""
+        windows, kept, counts = [], [], []
         for frame, (sides, corners) in zip(domain, made, strict=True):
+            counts.append(len(corners))
             if corners:
                 for side, photo in sides.items():
                     file.write(f"{group}/{side}/{len(kept):06}", photo)
@@ -66,23 +66,27 @@ def main(
             raise ValueError(f"crop.min_texture, {p.min_texture:g}: no crop of the {group} photographs has as much")
         file.crops(group, np.concatenate(windows), p.size)
         file.names(f"{group}/frames", kept)
-        count = sum(map(len, windows))
+        return counts
+
+    def figures(group: str, name: str, domain: list[Frame], counts: list[int]) -> dict:
+        """Crops, those left out, and the mean of a domain, in which a photograph counts as often as it has crops."""
         total = sum(len(crops.grid(frame.height, frame.width, p)) for frame in domain)
-        return {f"{group}_crops": count, f"{group}_crops_left_out": total - count}
+        mean = color.average(zip((frame.mean for frame in domain), counts, strict=True))
+        left_out = total - sum(counts)
+        return {f"{group}_crops": sum(counts), f"{group}_crops_left_out": left_out, f"mean_{name}": mean.tolist()}
 
     # The small products of matrices in `shift` are slower on threads of their own beside ours, up to 20 times.
     with threadpool_limits(1, "blas"), tracking.run("build_h5", values, ["crop"]) as log:
-        found: dict = {"mean_sharp": mean((frame.mean for frame in listing.train_sharp), listing.train_sharp).tolist()}
-        if real:
-            found["mean_real"] = mean((frame.mean for frame in real), real).tolist()
-        if real and p.match_color:
-            shares = mean(each(lambda frame: color.levels(listings.load_frame(real_root, frame)), real, "colors"), real)
-            curves = color.matching(shares, np.array(found["mean_sharp"]))
-            found["mean_real_matched"] = color.mean(shares, curves).tolist()
         with runtime.whole(out) as part, h5.create(part) as file:
-            found |= store(file, "paired", listing.train_blurred, each(from_pair, pairs, "paired"))
+            counts = store(file, "paired", listing.train_blurred, each(from_pair, pairs, "paired"))
+            found = figures("paired", "sharp", listing.train_sharp, counts)
             if real:
-                found |= store(file, "real", real, each(from_real, real, "real"))
+                if p.match_color:
+                    shares = color.average(each(levels_of_real, real, "colors"))
+                    curves = color.matching(shares, np.array(found["mean_sharp"]))
+                    found["mean_real_matched"] = color.mean(shares, curves).tolist()
+                counts = store(file, "real", real, each(from_real, real, "real"))
+                found |= figures("real", "real", real, counts)
         found |= shift.summary({frame.path: shifts[frame.path] for frame in listing.train_blurred})
         runtime.write_json(metrics, found)
         log.metrics(found)

@@ -19,13 +19,13 @@ def levels(photo: np.ndarray) -> np.ndarray:
     return np.array(counts).reshape(3, 256) / (photo.shape[0] * photo.shape[1])
 
 
-def average(values: Iterable, weights: Iterable[float]) -> np.ndarray:
-    """The mean of arrays of one shape, weighted; one array in memory at a time."""
+def average(weighted: Iterable[tuple[np.ndarray | list[float], float]]) -> np.ndarray:
+    """The mean of arrays of one shape, each with its weight; one array in memory at a time. 0 where all weights are."""
     total, summed = 0.0, 0.0
-    for value, weight in zip(values, weights, strict=True):
+    for value, weight in weighted:
         summed = summed + weight * np.asarray(value)
         total += weight
-    return np.asarray(summed / total)
+    return np.asarray(summed / (total or 1))
 
 
 def matching(shares: np.ndarray, target: np.ndarray) -> np.ndarray:

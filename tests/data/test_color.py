@@ -7,7 +7,7 @@ from dbgan.data import color
 
 RNG = np.random.default_rng(0)
 PHOTOS = [RNG.integers(low, 256, (40, 30, 3), dtype=np.uint8) for low in (0, 60, 120)]
-SHARES = color.average([color.levels(photo) for photo in PHOTOS], [1, 2, 3])
+SHARES = color.average(zip(map(color.levels, PHOTOS), [1, 2, 3], strict=True))
 
 
 def test_levels_are_counted_for_each_channel():
@@ -20,7 +20,9 @@ def test_levels_are_counted_for_each_channel():
 
 def test_an_average_is_numpys():
     values = RNG.random((4, 2, 3))
-    assert np.allclose(color.average(iter(values), [1, 2, 3, 4]), np.average(values, axis=0, weights=[1, 2, 3, 4]))
+    weighted = zip(values, [1, 2, 0, 4], strict=True)
+    assert np.allclose(color.average(weighted), np.average(values, axis=0, weights=[1, 2, 0, 4]))
+    assert not color.average([(values[0], 0)]).any()
 
 
 @pytest.mark.parametrize("target", [(120.0, 140.0, 180.0), (200.0, 100.0, 150.0)])
