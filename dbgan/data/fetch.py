@@ -66,15 +66,17 @@ def file(
 
 def weights(choice: str, imagenet: Download, cache: Path, progress: Progress, say: Say) -> tuple[str, str]:
     """What `perceptual.weights` asks for, as random or a file, and its digest: equal ones train equally, whatever the
-    file's place. "imagenet" is fetched. Raises ValueError or OSError as `file`, or for a file that is not there."""
+    file's place. "imagenet" is fetched; a relative file is one below the folder of the cache. Raises ValueError or
+    OSError as `file`, or for a file that is not there."""
     if choice == "random":
         return choice, choice
     if choice == "imagenet":
         path, found = file(imagenet, "imagenet_vgg19", cache, progress, say)
         return str(path), found
-    if not Path(choice).is_file():
-        raise ValueError(f"params.yaml, perceptual.weights: there is no file {choice}")
-    return choice, digest(Path(choice), progress)
+    path = cache.parent / Path(choice).expanduser()
+    if not path.is_file():
+        raise ValueError(f"params.yaml, perceptual.weights: there is no file {path}")
+    return str(path), digest(path, progress)
 
 
 def own(d: Download, key: str, cache: Path, progress: Progress, say: Say) -> tuple[Path, str]:
@@ -115,7 +117,7 @@ def fetched(
 
 
 def right(part: Path, source: str, found: str, expected: str | None, check: Callable[[Path], None]) -> None:
-    """Raises ValueError for a file that is not the one expected, and removes it, as no rest could make it whole."""
+    """Raises ValueError for a file that is not the one expected, and removes it: resuming could not mend it."""
     try:
         if expected is None:
             check(part)

@@ -94,7 +94,7 @@ def attempt(session: requests.Session, url: str, source: str, part: Path, copies
 
 
 def rest(response: requests.Response, start: int, note: dict, part: Path) -> int:
-    """The size of the whole file, of whose rest this is the answer; Raises Again where it is the rest of another."""
+    """The size of the whole file, of which this answer is the rest. Raises Again where it belongs to another file."""
     match = re.fullmatch(r"bytes (\d{1,15})-(\d{1,15})/(\d{1,15})", response.headers.get("Content-Range", ""))
     first, last, total = map(int, match.groups()) if match else (-1, -1, -1)
     other = validator(response) not in (None, note.get("validator")) or note.get("total") not in (None, total)

@@ -177,6 +177,21 @@ def test_a_copy_of_ones_own_is_used_and_said_to_differ(tmp_path, cache):
         fetched(None, cache)
 
 
+@pytest.mark.parametrize("choice", ["vgg19.pth", "~/vgg19.pth", "{folder}/vgg19.pth"])
+def test_weights_of_ones_own_are_found_as_other_paths_are_whatever_the_current_folder(
+    tmp_path, cache, monkeypatch, choice
+):
+    (tmp_path / "vgg19.pth").write_bytes(BODY)
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    none = Download(file="x", url=None, drive=None, sha256=None, path=None)
+    found = fetch.weights(choice.format(folder=tmp_path), none, cache, quiet, print)
+    assert found == (str(tmp_path / "vgg19.pth"), SHA256)
+    with pytest.raises(ValueError, match=r"perceptual\.weights: there is no file .*gone"):
+        fetch.weights("gone.pth", none, cache, quiet, print)
+
+
 def test_a_full_disk_is_seen_before_the_download(cache, monkeypatch):
     little = shutil.disk_usage("/")._replace(free=transfer.RESERVE + len(BODY) - 1)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: little)
