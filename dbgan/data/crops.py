@@ -18,9 +18,9 @@ class CropParams:
 
     def __post_init__(self) -> None:
         if self.size < 1 or self.stride < 1:
-            raise ValueError("crop.size and crop.stride must be at least 1")
+            raise ValueError("size and stride must be at least 1")
         if not 0 <= self.min_texture < 128:
-            raise ValueError("crop.min_texture must be from 0 to below 128 levels")
+            raise ValueError("min_texture must be from 0 to below 128 levels")
 
 
 def grid(height: int, width: int, p: CropParams) -> list[tuple[int, int]]:

@@ -2,6 +2,7 @@
 
 import io
 from dataclasses import dataclass
+from math import inf
 
 import numpy as np
 import torch
@@ -21,7 +22,17 @@ class ShakeParams:
     defocus_px: tuple[float, float]  # radius of the out-of-focus disc, drawn evenly, pixels; 0 is in focus
     response_gamma: float  # stored value = light ** (1 / gamma); light is averaged, not stored values
     noise: float  # standard deviation of the sensor noise at full light, as a share of it (shot and read)
-    jpeg_quality: int | None  # the picture is stored as JPEG of this quality; null: as it is
+    jpeg_quality: int | None  # the picture has been through JPEG of this quality once; null: never
+
+    def __post_init__(self) -> None:
+        for key in ("length_px", "defocus_px"):
+            low, high = getattr(self, key)
+            if not 0 <= low <= high < inf:
+                raise ValueError(f"{key} must be two numbers of pixels from 0 on, the smaller one first")
+        if not 0 <= self.rotation_deg < inf or not 0 <= self.noise < inf or not 0 < self.response_gamma < inf:
+            raise ValueError("rotation_deg and noise must be at least 0, response_gamma above 0")
+        if self.jpeg_quality is not None and not 1 <= self.jpeg_quality <= 100:
+            raise ValueError("jpeg_quality must be from 1 to 100, or null")
 
 
 def camera_path(p: ShakeParams, points: int, rng: np.random.Generator) -> np.ndarray:
@@ -40,7 +51,15 @@ def camera_path(p: ShakeParams, points: int, rng: np.random.Generator) -> np.nda
 
 
 def blur(sharp: np.ndarray, p: ShakeParams, rng: np.random.Generator) -> np.ndarray:
-    """A photograph as the camera `p` would have blurred it. sharp: (H, W, 3) uint8; so is the result."""
+    """A photograph as the camera `p` would have blurred it. sharp: (H, W, 3) uint8; so is the result.
+
+    Raises ValueError for a photograph that the disc of `defocus_px` may reach beyond.
+    """
+    height, width = sharp.shape[:2]
+    if np.ceil(p.defocus_px[1]) >= min(height, width):
+        raise ValueError(
+            f"defocus_px, {p.defocus_px[1]:g}: a photograph of {width}x{height} pixels is too small for it"
+        )
     light = to_float(sharp)[None] ** p.response_gamma
     path = camera_path(p, points=32, rng=rng)
     averaged = torch.zeros_like(light)

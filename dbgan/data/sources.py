@@ -30,11 +30,13 @@ class DataParams:
 
     def __post_init__(self) -> None:
         if self.source == "folder" and not self.root:
-            raise ValueError("data.root must name your folder when data.source is folder")
+            raise ValueError("root must name your folder when source is folder")
         if self.real == "folder" and not self.real_root:
-            raise ValueError("data.real_root must name your folder when data.real is folder")
+            raise ValueError("real_root must name your folder when real is folder")
         if not 0 < self.test_share < 1 or not 0 <= self.max_rejected <= 1 or self.min_side < 1:
             raise ValueError("test_share must be between 0 and 1, max_rejected 0 to 1, min_side at least 1")
+        if self.train_shakes < 1 or self.test_shakes < 1 or self.real_shakes < 0:
+            raise ValueError("train_shakes and test_shakes must be at least 1, real_shakes at least 0")
 
     @property
     def real_source(self) -> str:
@@ -114,6 +116,7 @@ def simulate(
             path = (Path(part, "blur") if part in pairs else Path(part)) / f"{stem}_{k}.{suffix}"
             blurred = shake.blur(photo, shaken_by, np.random.default_rng([seed, number, k]))
             options = {} if shaken_by.jpeg_quality is None else {"quality": shaken_by.jpeg_quality}
+            # A camera's JPEG is decoded by now; here it is compressed a second time, which changes it a little more.
             frames.write(out / path, blurred, **options)
             if part in pairs:
                 pairs[part].append(Pair(f"{stem}/{k}", path, sharp))

@@ -13,6 +13,31 @@ STILL = ShakeParams((0.0, 0.0), 0.0, (0.0, 0.0), response_gamma=1.0, noise=0.0, 
 SHAKEN = replace(STILL, length_px=(4.0, 12.0), rotation_deg=0.3)
 
 
+@pytest.mark.parametrize(
+    ("key", "wrong"),
+    [
+        ("length_px", (6.0, 2.0)),
+        ("length_px", (-1.0, 2.0)),
+        ("defocus_px", (3.0, 2.0)),
+        ("defocus_px", (0.0, float("nan"))),
+        ("rotation_deg", -0.1),
+        ("noise", -0.1),
+        ("response_gamma", 0.0),
+        ("jpeg_quality", 0),
+        ("jpeg_quality", 101),
+    ],
+)
+def test_a_camera_that_cannot_be_is_refused_by_the_name_of_its_key(key, wrong):
+    with pytest.raises(ValueError, match=key):
+        replace(STILL, **{key: wrong})
+
+
+def test_a_disc_beyond_the_photograph_is_refused(photo):
+    shake.blur(photo(0, 40, 50), replace(STILL, defocus_px=(39.0, 39.0)), rng())
+    with pytest.raises(ValueError, match=r"defocus_px, 39\.1: .*50x40"):
+        shake.blur(photo(0, 40, 50), replace(STILL, defocus_px=(0.0, 39.1)), rng())
+
+
 def rng(seed: int = 0) -> np.random.Generator:
     return np.random.default_rng(seed)
 
