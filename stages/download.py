@@ -52,7 +52,7 @@ def main(
             check.stop_if_too_many(set_aside, len(train), len(test), len(real), data.max_rejected)
             listing = report.listed(found, train, test, real)
             listings.save_listing(part / "frames.json", listing)
-            summary = report.summary(found, train, test, real, set_aside)
+            summary = report.summary(found, listing, train, test, real, set_aside)
 
             rows = []
             for kind, listed in report.domains(listing).items():

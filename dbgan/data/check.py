@@ -61,12 +61,17 @@ def without_leaks(
 ) -> tuple[list[Matched], list[Photo], list[SetAside]]:
     """`train` and `real` without photographs that `test` holds too, byte for byte, and these."""
     tested = {frame.sha256 for pair in test for frame in (pair.blurred, pair.sharp)}
-    kept = [pair for pair in train if not {pair.blurred.sha256, pair.sharp.sha256} & tested]
-    untested = [photo for photo in real if photo.frame.sha256 not in tested]
-    leaks = {pair.key for pair in train} - {pair.key for pair in kept}
-    paths = [pair.blurred.path for pair in train if pair.key in leaks]
-    paths += [photo.frame.path for photo in real if photo.frame.sha256 in tested]
-    return kept, untested, [SetAside(path, "is among the test pairs too") for path in paths]
+
+    def leaks(*frames: Frame) -> bool:
+        return any(frame.sha256 in tested for frame in frames)
+
+    paths = [pair.blurred.path for pair in train if leaks(pair.blurred, pair.sharp)]
+    paths += [photo.frame.path for photo in real if leaks(photo.frame)]
+    return (
+        [pair for pair in train if not leaks(pair.blurred, pair.sharp)],
+        [photo for photo in real if not leaks(photo.frame)],
+        [SetAside(path, "is among the test pairs too") for path in paths],
+    )
 
 
 def reasons(set_aside: list[SetAside]) -> list[dict]:

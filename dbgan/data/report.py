@@ -37,12 +37,16 @@ def listed(found: Found, train: list[Matched], test: list[Matched], real: list[P
 
 
 def summary(
-    found: Found, train: list[Matched], test: list[Matched], real: list[Photo], set_aside: list[SetAside]
+    found: Found,
+    listing: Listing,
+    train: list[Matched],
+    test: list[Matched],
+    real: list[Photo],
+    set_aside: list[SetAside],
 ) -> dict:
-    """Counts, layout, sizes, sequences, PSNR of the blurred photographs, mean colours (R, G, B in 8-bit levels), what
-    was converted, set aside and left out, and a digest of the listing without its roots. `blur_effect` is left to be
-    filled in. Free texts are values, not keys, which not every tracker takes."""
-    listing = listed(found, train, test, real)
+    """Of what is `listed`: counts, layout, sizes, sequences, PSNR of the blurred photographs, mean colours (R, G, B in
+    8-bit levels), what was converted, set aside and left out, and a digest of the listing without its roots.
+    `blur_effect` is left to be filled in. Free texts are values, not keys, which not every tracker takes."""
     splits = {"train": train, "test": test}
     used = domains(listing)
     notes = [note for item in [*train, *test, *real] for note in item.notes]

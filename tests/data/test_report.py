@@ -38,7 +38,11 @@ OUT = [SetAside("z.jpg", "an empty file"), SetAside("w.jpg", "cut (short)")]
 
 @pytest.fixture
 def summary() -> dict:
-    return report.summary(FOUND, TRAIN, TEST, REAL, OUT)
+    return summed(FOUND)
+
+
+def summed(found: Found, train=TRAIN, real=REAL, out=OUT) -> dict:
+    return report.summary(found, report.listed(found, train, TEST, real), train, TEST, real, out)
 
 
 def test_photographs_are_counted_and_averaged(summary):
@@ -55,17 +59,17 @@ def test_photographs_are_counted_and_averaged(summary):
 
 def test_many_sizes_are_counted_together():
     many = [matched(f"a/{n}", 20, width=64 + n // 2) for n in range(20)]
-    sizes = report.summary(FOUND, many, TEST, [], [])["sizes"]["train_blurred"]
+    sizes = summed(FOUND, many, [], [])["sizes"]["train_blurred"]
     assert len(sizes) == report.SIZES + 1
     assert sizes["others"] == 20 - 2 * report.SIZES
 
 
 def test_the_digest_tells_photographs_apart_but_not_where_they_lie(summary):
     elsewhere = replace(FOUND, written="/elsewhere")
-    assert report.summary(elsewhere, TRAIN, TEST, REAL, OUT)["digest"] == summary["digest"]
-    assert report.summary(FOUND, TRAIN[::-1], TEST, REAL, OUT)["digest"] != summary["digest"]
+    assert summed(elsewhere)["digest"] == summary["digest"]
+    assert summed(FOUND, TRAIN[::-1])["digest"] != summary["digest"]
     other = [replace(TRAIN[0], sharp=replace(TRAIN[0].sharp, sha256="other")), *TRAIN[1:]]
-    assert report.summary(FOUND, other, TEST, REAL, OUT)["digest"] != summary["digest"]
+    assert summed(FOUND, other)["digest"] != summary["digest"]
 
 
 def test_a_person_is_told_all_of_it_line_by_line(summary):
