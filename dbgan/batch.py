@@ -2,6 +2,7 @@
 
 import os
 import sys
+import warnings
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -29,10 +30,11 @@ def jobs(inputs: list[str], out: Path, targets: Callable[[Path], list[Path]]) ->
 
 
 def each(all_jobs: list[Job], work: Callable[[Path, list[Path]], str], force: bool, verb: str) -> None:
-    """Do all jobs, but for results that are there already; `work` makes the files and gives a note, "" for none.
+    """Do all jobs except those whose results are there; `work` makes the files and gives a note, "" for none.
 
     A photograph that fails costs one line on stderr; the others go on, and the exit code is 1 at the end.
     """
+    warnings.filterwarnings("ignore", module=r"PIL\.")  # of odd files; what matters about them is said
     kept = failed = 0
     bar = runtime.progress(all_jobs, desc=verb, unit="photo")
     for file, targets in bar:
@@ -41,7 +43,7 @@ def each(all_jobs: list[Job], work: Callable[[Path, list[Path]], str], force: bo
         try:
             if missing and (note := work(file, missing)):
                 bar.write(f"{file}: {note}", file=sys.stderr)
-        except (ValueError, OSError, MemoryError, RuntimeError) as error:
+        except Exception as error:  # of an encoder, a network or a full memory: the other photographs go on
             if os.environ.get("DBGAN_TRACEBACK"):
                 raise
             text = " ".join(str(error).split()) or type(error).__name__

@@ -17,20 +17,20 @@ def main(
     variants: Annotated[int, typer.Option(min=1, help="Blurs of each photograph.")] = 1,
     seed: Annotated[int, typer.Option(help="Another seed, other blurs.")] = 0,
     model: Annotated[Path | None, typer.Option(help="Weights of another BGAN that this project trained.")] = None,
-    tile: Annotated[int, typer.Option(help="Pixels a side of the tiles: larger ones need more memory.")] = 1024,
+    tile: Annotated[int, typer.Option(min=32, help="Pixels a side of the tiles: larger ones need more memory.")] = 1024,
     force: Annotated[bool, typer.Option("--force", help="Make results anew that are there already.")] = False,
 ) -> None:
     """Blur sharp photographs realistically: training pairs for any network.
 
     Writes OUT/blur/<name>_<k> and, of the same name, OUT/sharp/<name>_<k>: the photograph itself, linked where the file
-    system can. Linked as train/blur and train/sharp of a folder, they are data for this pipeline (data.source folder).
-    A blur depends on the seed, the photograph's name and k, not on the other photographs.
+    system can, or written upright where it is stored turned. Linked as train/blur and train/sharp of a folder, they are
+    data for this pipeline (data.source folder). A blur depends on the seed, the photograph's path in its folder and k,
+    not on the other photographs.
 
     \b
     python -m dbgan blur photos --out pairs --variants 4
     python -m dbgan blur "photos/*.png" --out pairs --seed 7 --model models/bgan.safetensors
     """
-    from dbgan.data import inputs as given
     from dbgan.data import photo_files
 
     def targets(path: Path) -> list[Path]:
@@ -46,8 +46,7 @@ def main(
 
     model = batch.weights(model, "bgan.safetensors")
     network, (name, config) = checkpoint.load(model, build_generator, BLURS), checkpoint.recipe(model)
-    multiple = photo_network.multiple(name, config)
-    reach = photo_network.reach(lambda x: network(x, network.draw_noise(x, torch.Generator())), multiple)
+    reach, multiple = photo_network.sees(lambda x: network(x, network.draw_noise(x, torch.Generator())), name, config)
     cuts = tiles.cuts_for(reach, multiple, tile)
     device = runtime.device(torch.get_num_threads())
     network.to(device)
@@ -59,23 +58,27 @@ def main(
         noise = network.draw_noise(torch.empty(1).expand(1, 3, height, width), generator)
 
         @torch.inference_mode()
-        def forward(tile, place):
+        def forward(levels, place):
             rows, columns = place
-            result = network(photo_files.to_float(tile).to(device), noise[..., rows, columns].to(device))
-            return photo_files.to_levels(result, tile)
+            result = network(photo_files.to_image(levels).to(device), noise[..., rows, columns].to(device))
+            return photo_files.to_pixels(result, levels)
 
         return tiles.in_tiles(forward, pixels, batch.MARGIN, cuts, watch)
 
     def one(source: Path, missing: list[Path]) -> str:
         photo = photo_files.read(source)
         for target in missing:
-            form = given.file_format(target)
-            place = target.relative_to(out / "blur").as_posix()
-            pixels = blurred(photo.pixels, f"{seed}/{place}", batch.tiles_watched(target.name))
-            with runtime.whole(out / "sharp" / target.relative_to(out / "blur").with_suffix(source.suffix)) as part:
-                link(source, part)
+            place = target.relative_to(out / "blur")
+            pixels = blurred(photo.pixels, f"{seed}/{place.as_posix()}", batch.tiles_watched(target.name))
+            sharp = out / "sharp" / place
+            if photo.turned:  # who reads pixels alone would get pairs of unlike sides
+                with runtime.whole(sharp) as part:
+                    photo_files.write(part, photo, photo.pixels)
+            else:
+                with runtime.whole(sharp.with_suffix(source.suffix)) as part:
+                    link(source, part)
             with runtime.whole(target) as part:
-                photo_files.write(part, photo, pixels, form)
+                photo_files.write(part, photo, pixels)
         return photo.note
 
     batch.each(work, one, force, "blur")

@@ -25,7 +25,7 @@ def main(
     ensemble: Annotated[
         bool, typer.Option("--ensemble", help="Mean of eight flips and turns: slower by as much.")
     ] = False,
-    tile: Annotated[int, typer.Option(help="Pixels a side of the tiles: larger ones need more memory.")] = 1024,
+    tile: Annotated[int, typer.Option(min=32, help="Pixels a side of the tiles: larger ones need more memory.")] = 1024,
     force: Annotated[bool, typer.Option("--force", help="Make results anew that are there already.")] = False,
 ) -> None:
     """Deblur photographs.
@@ -41,10 +41,9 @@ def main(
     python -m dbgan deblur photo.jpg --out restored --released dbgan authors
     """
     from dbgan.data import fetch, photo_files
-    from dbgan.data import inputs as given
 
     if model and released:
-        raise ValueError("--model and --released: name one network, not two")
+        raise typer.BadParameter("--model and --released: name one network, not two")
     work = batch.jobs(inputs, out, lambda path: [out / photo_files.written_as(path)])
 
     import torch
@@ -67,23 +66,21 @@ def main(
         model = batch.weights(model, "dbgan.safetensors")
         network, (name, config) = checkpoint.load(model, build_generator, DEBLURS), checkpoint.recipe(model)
     function = photo_network.photo_network(network, name, config)
-    multiple = photo_network.multiple(name, config)
-    cuts = tiles.cuts_for(photo_network.reach(function, multiple), multiple, tile)
+    cuts = tiles.cuts_for(*photo_network.sees(function, name, config), tile)
     device = runtime.device(torch.get_num_threads())
     network.to(device)
     function = turned(function) if ensemble else function
 
     @torch.inference_mode()
-    def restore(tile, _):
-        return photo_files.to_levels(function(photo_files.to_float(tile).to(device)), tile)
+    def restored(levels, _):
+        return photo_files.to_pixels(function(photo_files.to_image(levels).to(device)), levels)
 
     def one(source: Path, targets: list[Path]) -> str:
         (target,) = targets
-        form = given.file_format(target)
         photo = photo_files.read(source)
-        pixels = tiles.in_tiles(restore, photo.pixels, batch.MARGIN, cuts, batch.tiles_watched(source.name))
+        pixels = tiles.in_tiles(restored, photo.pixels, batch.MARGIN, cuts, batch.tiles_watched(source.name))
         with runtime.whole(target) as part:
-            photo_files.write(part, photo, pixels, form)
+            photo_files.write(part, photo, pixels)
         return photo.note
 
     batch.each(work, one, force, "deblur")

@@ -21,7 +21,7 @@ import torch
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
 from mlflow.pyfunc import scoring_server
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from dbgan import checkpoint
 from dbgan.data import frames
@@ -29,8 +29,7 @@ from dbgan.metrics import tiles
 from dbgan.models import photo_network
 from dbgan.models.generators import DEBLURS, build_generator
 
-# Of all that Pillow knows, what photographs are kept in: its reader of PostScript, for one, starts another program.
-FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "PPM", "GIF", "JPEG2000")
+NAME = "the image"  # in what is said of a file
 TILE = 1024  # pixels a side of what the network sees at once, so that memory for a large photograph is small
 
 
@@ -49,7 +48,7 @@ class ServeParams:
 class Refused(MlflowException):
     """Bad input: the server answers with status 400 and this one line.
 
-    The server sets a message anew, the whole request before it, which here is a photograph as text.
+    MLflow's server puts the whole request, here a photograph as text, before the message; hence no setter.
     """
 
     message = property(str, lambda self, longer: None)
@@ -74,7 +73,7 @@ class Restorer:
         - (H, W, 3) or (N, H, W, 3) uint8 RGB, or whole numbers of that range -> uint8 of that shape;
         - the bytes of an image file -> the bytes of a PNG file;
         - such bytes as base64 text, as JSON needs it -> base64 text;
-        - a list, a pandas column or a one-dimensional array of bytes or texts -> a list.
+        - a list, a pandas column or a one-dimensional array of objects, such bytes or texts -> a list.
 
         Raises Refused for anything else, and for photographs of more than `max_megapixels`.
         """
@@ -91,24 +90,20 @@ class Restorer:
         elif isinstance(data, np.ndarray) and data.dtype.kind in "UO":  # MLflow makes arrays of texts too
             data = data.tolist()
         if isinstance(data, bytes | bytearray):
-            return self._file(bytes(data))
+            return self._in_turn(self._file, bytes(data))
         if isinstance(data, str):
-            return base64.b64encode(self._file(_from_base64(data))).decode("ascii")
-        if isinstance(data, list | tuple) and data and all(isinstance(one, bytes | str) for one in data):
+            return base64.b64encode(self._in_turn(self._file, _from_base64(data))).decode("ascii")
+        if isinstance(data, list | tuple) and data and all(isinstance(one, bytes | bytearray | str) for one in data):
             return [self._answer(one) for one in data]
         return self._array(data)
 
     def _file(self, content: bytes) -> bytes:
-        try:
-            with Image.open(io.BytesIO(content), formats=FORMATS) as header:
-                self._check_size(header.height, header.width)
-        except UnidentifiedImageError:
-            raise ValueError(f"the image: {len(content)} bytes that are no {', '.join(FORMATS)} file") from None
-        except (Image.DecompressionBombError, OSError, SyntaxError, EOFError) as error:
-            raise ValueError(f"the image: not readable ({error})") from None
-        image, _ = frames.decode(content, "the image")
+        with frames.opened(Path(NAME), content) as (header, _):
+            height, width = header.height, header.width
+        self._check_size(height, width)
+        image, _ = frames.decode(content, NAME)
         file = io.BytesIO()
-        Image.fromarray(self._in_turn(image)).save(file, "PNG")
+        Image.fromarray(self._restore(image)).save(file, "PNG")
         return file.getvalue()
 
     def _array(self, data: Any) -> np.ndarray:
@@ -125,14 +120,16 @@ class Restorer:
             raise ValueError(f"values from {images.min()} to {images.max()}; needed is {needed}")
         self._check_size(*images.shape[-3:-1])
         images = images.astype(np.uint8)
-        return self._in_turn(images) if images.ndim == 3 else np.stack([self._in_turn(image) for image in images])
+        if images.ndim == 3:
+            return self._in_turn(self._restore, images)
+        return np.stack([self._in_turn(self._restore, image) for image in images])
 
     def _check_size(self, height: int, width: int) -> None:
         if height * width > self._limit * 1e6:
-            raise ValueError(f"the image: {width} x {height} pixels, more than max_megapixels ({self._limit:g}) allows")
+            raise ValueError(f"{NAME}: {width} x {height} pixels, more than max_megapixels ({self._limit:g}) allows")
 
-    def _in_turn(self, image: np.ndarray) -> np.ndarray:
-        return self._turn.submit(self._restore, image).result()
+    def _in_turn(self, work: Callable, image: Any) -> Any:
+        return self._turn.submit(work, image).result()
 
 
 def _from_base64(text: str) -> bytes:
@@ -164,8 +161,8 @@ def _load_pyfunc(path: str, model_config: dict[str, Any]) -> Restorer:
     p = ServeParams(**model_config)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     network, (name, config) = checkpoint.load(Path(path), build_generator, DEBLURS), checkpoint.recipe(Path(path))
-    function, multiple = photo_network.photo_network(network, name, config), photo_network.multiple(name, config)
-    cuts = tiles.cuts_for(photo_network.reach(function, multiple), multiple, TILE)
+    function = photo_network.photo_network(network, name, config)
+    cuts = tiles.cuts_for(*photo_network.sees(function, name, config), TILE)
     network.to(device)
 
     @torch.inference_mode()

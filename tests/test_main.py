@@ -125,6 +125,29 @@ def test_one_bad_file_does_not_stop_the_rest(place):
     assert "Traceback" not in result.stderr
 
 
+def test_a_fault_of_any_kind_costs_one_line(place, photo, monkeypatch):
+    """Encoders end in errors of nearly every kind."""
+    write, spoil = photo_files.write, {"a.png.part"}
+
+    def sometimes(path, *rest):
+        if path.name in spoil:
+            raise TypeError("Missing dimensions")
+        write(path, *rest)
+
+    monkeypatch.setattr(photo_files, "write", sometimes)
+    result = run("deblur in --out out")
+    assert (result.exit_code, files(place / "out")) == (1, ["b.png"])
+    assert "deblur: in/a.png: Missing dimensions" in result.stderr
+
+
+def test_a_pattern_that_finds_results_goes_on_where_it_was(place):
+    for _ in range(2):
+        result = run('deblur "in/**/*.png" --out in/restored')
+        assert result.exit_code == 0, result.output
+    assert "2 results were there already" in result.stderr
+    assert files(place / "in/restored") == ["a.png", "b.png"]
+
+
 def test_results_are_kept_unless_forced(place, photo):
     (place / "out").mkdir()
     (place / "out/a.png").write_text("mine")
@@ -144,9 +167,9 @@ def test_results_are_kept_unless_forced(place, photo):
         ("deblur in/a.png --out in", 1, "is one of the inputs"),
         ("deblur in/a.png --out in/b.png", 1, "in/b.png: is no folder"),
         ("deblur in --out out --model models/bgan.safetensors", 1, "holds the network 'bgan'"),
-        ("deblur in --out out --model other.safetensors --released dbgan x.pth", 1, "not two"),
         ("deblur in --out out --released unet in/a.png", 1, "no released network is called 'unet'"),
-        ("deblur in --out out --tile 3", 1, "tile 3: at least 32 pixels"),
+        ("deblur in --out out --tile 3", 2, "--tile"),
+        ("deblur in --out out --model other.safetensors --released dbgan x.pth", 2, "not two"),
         ("blur in/a.png --out out --model models/dbgan.safetensors", 1, "holds the network 'dbgan'"),
         ("deblur --out out", 2, "Missing argument"),
         ("deblur in", 2, "Missing option"),
@@ -181,6 +204,16 @@ def test_blurs_are_pairs_that_depend_on_name_and_seed_only(place, photo):
     assert (place / "other/blur/b_0.png").read_bytes() != first["blur/b_0.png"]
 
 
+def test_a_photograph_that_is_stored_turned_gives_pairs_of_equal_sides(place, photo):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(photo(0)).save("in/turned.png", exif=exif)
+    assert run("blur in/turned.png --out pairs").exit_code == 0
+    blurred, sharp = (Image.open(place / "pairs" / half / "turned_0.png") for half in ("blur", "sharp"))
+    assert blurred.size == sharp.size == (72, 64)
+    assert np.array_equal(np.asarray(sharp), np.rot90(photo(0), -1))
+
+
 def test_a_noise_map_of_pixels_is_drawn_once_for_the_photograph(place):
     for tile in (32, 512):
         assert run(f"blur in/a.png --out {tile} --model spatial.safetensors --tile {tile}").exit_code == 0
@@ -190,8 +223,7 @@ def test_a_noise_map_of_pixels_is_drawn_once_for_the_photograph(place):
 
 def test_16_bits_go_through(place):
     pixels = np.random.default_rng(0).integers(0, 65536, (40, 50, 3), np.uint16)
-    photo = photo_files.Photo(pixels, None, None, b"", None, 0, "")
-    photo_files.write(place / "in/c.png", photo, pixels, "PNG")
+    photo_files.write(place / "in/c.png", photo_files.Photo(pixels, None, None, b"", None, 0, False, "PNG", ""), pixels)
     assert run("deblur in/c.png --out out").exit_code == 0
     assert np.array_equal(photo_files.read(place / "out/c.png").pixels, pixels)
 

@@ -6,7 +6,7 @@ import hashlib
 import io
 import os
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 # Everything Pillow reads that people keep photographs in; other files in a folder are not photographs.
-SUFFIXES = {".png", ".jpg", ".jpeg", ".jpe", ".jp2", ".webp", ".avif", ".tif", ".tiff", ".bmp", ".ppm", ".pgm", ".gif"}
+SUFFIXES = {".png", ".jp2", ".webp", ".avif", ".tif", ".tiff", ".bmp", ".ppm", ".pgm", ".gif"}
+SUFFIXES |= {".jpg", ".jpeg", ".jpe", ".jfif"}
 FORMATS = ("PNG", "JPEG", "JPEG2000", "WEBP", "AVIF", "TIFF", "BMP", "PPM", "GIF")  # no others: EPS would run programs
 NOT_READ = dict.fromkeys((".heic", ".heif"), "HEIC") | dict.fromkeys(
     (".dng", ".cr2", ".cr3", ".nef", ".arw", ".raf", ".rw2", ".orf", ".pef", ".srw"), "camera RAW"
@@ -27,14 +28,15 @@ HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1", b"msf1"}
 JUNK = {"__MACOSX", "@eaDir", "$RECYCLE.BIN"}  # folders that systems leave; hidden files and folders likewise
 
 MAX_MEGAPIXELS = 200  # a larger photograph is refused before it is decoded: decompression bombs declare more
-TURNS = {  # by EXIF's orientation
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
+ORIENTATION = 0x0112  # EXIF's tag
+UPRIGHT = {  # by its value: what makes the picture, (H, W, C), upright
+    2: lambda x: x[:, ::-1],
+    3: lambda x: x[::-1, ::-1],
+    4: lambda x: x[::-1],
+    5: lambda x: x.swapaxes(0, 1),
+    6: lambda x: x.swapaxes(0, 1)[:, ::-1],
+    7: lambda x: x[::-1, ::-1].swapaxes(0, 1),
+    8: lambda x: x.swapaxes(0, 1)[::-1],
 }
 STRIP = 256  # rows that are copied at once
 Image.MAX_IMAGE_PIXELS = None  # the limit above replaces Pillow's, which warns on the way and counts in its own way
@@ -49,22 +51,30 @@ class Unreadable(ValueError):
 
 
 def to_float(image: np.ndarray | Tensor) -> Tensor:
-    """(..., H, W, 3) uint8 RGB -> (..., 3, H, W) float32 in [0, 1], channels last in memory, on the device that a
-    tensor is on. With `to_uint8` the owner of the range."""
+    """(..., H, W, C) uint8, or an array of uint16 -> (..., C, H, W) float32 in [0, 1], channels last in memory, on the
+    device that a tensor is on. With `to_levels` the owner of the range."""
     import torch
 
     if isinstance(image, torch.Tensor):
         return image.movedim(-1, -3).float() / 255
     # In NumPy: a thread that reads batches ahead must not start threads of torch beside those of the training.
-    return torch.from_numpy(np.divide(image, np.float32(255), dtype=np.float32)).movedim(-1, -3)
+    top = np.float32(np.iinfo(image.dtype).max)
+    return torch.from_numpy(np.divide(image, top, dtype=np.float32)).movedim(-1, -3)
+
+
+def to_levels(image: Tensor, dtype: np.dtype | type) -> np.ndarray:
+    """(..., C, H, W) float -> (..., H, W, C) of `dtype`, uint8 or uint16: clamped to [0, 1], rounded to the nearest
+    level."""
+    import torch
+
+    kind, top = getattr(torch, np.dtype(dtype).name), np.iinfo(dtype).max
+    levels = (image.detach().float().clamp(0, 1) * top).round().to(kind)
+    return levels.movedim(-3, -1).contiguous().cpu().numpy()
 
 
 def to_uint8(image: Tensor) -> np.ndarray:
-    """(..., 3, H, W) float -> (..., H, W, 3) uint8 RGB: clamped to [0, 1], rounded to the nearest level."""
-    import torch
-
-    levels = (image.detach().float().clamp(0, 1) * 255).round().to(torch.uint8)
-    return levels.movedim(-3, -1).contiguous().cpu().numpy()
+    """(..., 3, H, W) float -> (..., H, W, 3) uint8 RGB."""
+    return to_levels(image, np.uint8)
 
 
 def find(folder: Path) -> list[Path]:
@@ -96,63 +106,78 @@ def files(folder: Path) -> Iterator[Path]:
         yield from (path for path in shown if path.is_file())
 
 
-def read(path: Path) -> tuple[np.ndarray, str, str]:
-    """A photograph as (H, W, 3) uint8 RGB, what was converted on the way ("" for plain 8-bit RGB), and the file's
-    SHA-256.
+@contextmanager
+def opened(path: Path, content: bytes | None = None) -> Iterator[tuple[Image.Image, BinaryIO]]:
+    """A photograph whose pixels are not decoded yet, and its file: that at `path`, or `content`, which faults call
+    `path`.
 
-    Grey is repeated over the three channels, 16 bits become 8, transparency is dropped, EXIF rotation is
-    applied. Raises Unreadable, a ValueError, for a file that is of another kind, damaged or over MAX_MEGAPIXELS.
+    Any fault until it is closed becomes Unreadable, a ValueError: a file that is not there, of another kind, damaged or
+    over MAX_MEGAPIXELS.
     """
-    if kind := NOT_READ.get(path.suffix.lower()):
-        raise Unreadable(path, f"{kind} is not read; convert it to JPEG or PNG")
     try:
-        with path.open("rb") as file:
-            image, note = _checked(path, file)
-            file.seek(0)
-            return image, note, hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise Unreadable(path, f"not a readable photograph ({error.strerror or error})") from None
-
-
-def decode(content: bytes, name: str) -> tuple[np.ndarray, str]:
-    """`read`, from the bytes of a photograph that faults call `name`; without the SHA-256."""
-    return _checked(Path(name), io.BytesIO(content))
-
-
-def _checked(path: Path, file: BinaryIO) -> tuple[np.ndarray, str]:
-    try:
-        return _decode(path, file)
+        with path.open("rb") if content is None else io.BytesIO(content) as file:
+            if kind := NOT_READ.get(path.suffix.lower()):
+                raise Unreadable(path, f"{kind} is not read; convert it to JPEG or PNG")
+            with Image.open(file, formats=FORMATS) as image:
+                if image.width * image.height > MAX_MEGAPIXELS * 1e6:
+                    size = f"{image.width}x{image.height}"
+                    raise Unreadable(path, f"over {MAX_MEGAPIXELS} megapixels ({size} are declared)")
+                yield image, file
     except Unreadable:
         raise
     except UnidentifiedImageError:
-        raise Unreadable(path, _foreign(file)) from None
+        raise Unreadable(path, _foreign(path.read_bytes() if content is None else content)) from None
     except Exception as error:  # decoders end on damaged files in errors of nearly every kind
         detail = getattr(error, "strerror", None) or error or type(error).__name__
         raise Unreadable(path, f"not a readable photograph ({detail})") from None
 
 
-def _foreign(file: BinaryIO) -> str:
-    file.seek(0)
-    head = file.read(12)
-    if not head:
+def _foreign(content: bytes) -> str:
+    if not content:
         return "an empty file"
-    if head[4:8] == b"ftyp" and head[8:12] in HEIC_BRANDS:
+    if content[4:8] == b"ftyp" and content[8:12] in HEIC_BRANDS:
         return "HEIC is not read; convert it to JPEG or PNG"
     return "not a readable photograph (of no known format)"
 
 
-def _decode(path: Path, file: BinaryIO) -> tuple[np.ndarray, str]:
-    with Image.open(file, formats=FORMATS) as image:
-        if image.width * image.height > MAX_MEGAPIXELS * 1e6:
-            raise Unreadable(path, f"over {MAX_MEGAPIXELS} megapixels ({image.width}x{image.height} are declared)")
-        depth = image.tile[0][3] if image.tile else ""
-        if (image.format, image.mode, depth) == ("PNG", "RGB", "RGB") and (plain := _plain_png(file)) is not None:
-            return plain, ""
-        said = _orientation(image)
-        image.load()
-        turn = TURNS.get(_orientation(image))  # none any more where the decoder turned it itself, as TIFF's does
-        rgb, note = _to_rgb(image.transpose(turn) if turn is not None else image, str(depth))
-        return rgb, ", ".join(filter(None, [note, "rotated as its EXIF says" if said in TURNS else ""]))
+def read(path: Path) -> tuple[np.ndarray, str, str]:
+    """A photograph as (H, W, 3) uint8 RGB, what was converted on the way ("" for plain 8-bit RGB), and the file's
+    SHA-256.
+
+    Grey is repeated over the three channels, 16 bits become 8, transparency is dropped, EXIF rotation is
+    applied. Raises Unreadable as `opened` does.
+    """
+    with opened(path) as (image, file):
+        levels, note = _decode(image, file)
+        file.seek(0)
+        return levels, note, hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def decode(content: bytes, name: str) -> tuple[np.ndarray, str]:
+    """`read`, from the bytes of a photograph that faults call `name`; without the SHA-256."""
+    with opened(Path(name), content) as (image, file):
+        return _decode(image, file)
+
+
+def _decode(image: Image.Image, file: BinaryIO) -> tuple[np.ndarray, str]:
+    depth = image.tile[0][3] if image.tile else ""
+    if (image.format, image.mode, depth) == ("PNG", "RGB", "RGB") and (plain := _plain_png(file)) is not None:
+        return plain, ""
+    said = orientation(image)
+    image.load()
+    rgb, note = _to_rgb(image, str(depth))
+    if turn := UPRIGHT.get(orientation(image)):  # none any more where the decoder turned it itself, as TIFF's does
+        rgb = np.ascontiguousarray(turn(rgb))
+    return rgb, ", ".join(filter(None, [note, "rotated as its EXIF says" if said in UPRIGHT else ""]))
+
+
+def content_of(file: BinaryIO) -> bytes:
+    """All of an opened photograph's file; Pillow goes on from where it was."""
+    at = file.tell()
+    file.seek(0)
+    content = file.read()
+    file.seek(at)
+    return content
 
 
 def _plain_png(file: BinaryIO) -> np.ndarray | None:
@@ -160,10 +185,7 @@ def _plain_png(file: BinaryIO) -> np.ndarray | None:
     more. Data sets are PNG, which libpng decodes in three quarters of Pillow's time."""
     import imagecodecs
 
-    at = file.tell()  # Pillow goes on from there
-    file.seek(0)
-    content = file.read()
-    file.seek(at)
+    content = content_of(file)
     if any(mark in content for mark in (b"tRNS", b"eXIf", b"XML:com.adobe.xmp")):
         return None
     with suppress(imagecodecs.PngError):
@@ -171,21 +193,30 @@ def _plain_png(file: BinaryIO) -> np.ndarray | None:
     return None
 
 
-def _orientation(image: Image.Image) -> int:
+def orientation(image: Image.Image) -> int:
+    """What EXIF says of an opened photograph; 1, upright, where it is damaged or says nothing."""
     try:
-        return image.getexif().get(0x0112, 1)
-    except Exception:  # as in `read`; but the photograph itself may be whole
+        return image.getexif().get(ORIENTATION, 1)
+    except Exception:  # as in `opened`; but the photograph itself may be whole
         return 1
+
+
+def grey_levels(image: Image.Image) -> np.ndarray:
+    """The (H, W) levels of a grey picture of more than 8 bits, Pillow's modes I and F: uint16, or uint8 where they are
+    no more. Raises ValueError for values that are no levels."""
+    levels = np.asarray(image)
+    deep = levels.max() > 255 or image.mode.startswith("I;16")
+    low, high = levels.min(), levels.max()
+    if not 0 <= low <= high <= (65535 if deep else 255) or (image.mode == "F" and high <= 1):
+        raise ValueError(f"{image.mode} values from {low:g} to {high:g} are no 8 or 16 bits")
+    return np.rint(levels).astype(np.uint16 if deep else np.uint8)
 
 
 def _to_rgb(image: Image.Image, depth: str) -> tuple[np.ndarray, str]:
     if image.mode.startswith("I") or image.mode == "F":
-        levels = np.asarray(image)
-        top = 65535 if levels.max() > 255 or image.mode.startswith("I;16") else 255
-        if not 0 <= levels.min() <= levels.max() <= top or (image.mode == "F" and levels.max() <= 1):
-            raise ValueError(f"{image.mode} values from {levels.min():g} to {levels.max():g} are no 8 or 16 bits")
-        table = np.rint(np.arange(top + 1) * (255 / top)).astype(np.uint8)
-        grey = table[levels if image.mode != "F" else np.rint(levels).astype(np.uint16)]
+        levels = grey_levels(image)
+        top = np.iinfo(levels.dtype).max
+        grey = np.rint(np.arange(top + 1) * (255 / top)).astype(np.uint8)[levels]
         return np.repeat(grey[..., None], 3, axis=2), "16-bit grey read as 8-bit RGB"
     notes = ["16 bits read as 8"] if "16" in depth and image.mode.startswith("RGB") else []
     if image.mode != "RGB":

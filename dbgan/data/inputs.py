@@ -4,20 +4,18 @@ import glob
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from PIL import Image
-
 from dbgan.data import frames
 
 
 def photographs(inputs: Iterable[str], out: Path) -> list[tuple[Path, Path]]:
     """Files, folders and patterns such as "*.jpg" -> each photograph and its path in the folder of results.
 
-    That of a file is its name, that of a photograph in a folder its path there. What lies in `out` is no input.
-    Raises ValueError for an input that gives none.
+    That of a file is its name, that of a photograph in a folder its path there. What lies in `out` is no input, unless
+    it is named itself. Raises ValueError for an input that gives none.
     """
     found: dict[tuple[Path, Path], tuple[Path, Path]] = {}
     for given in inputs:
-        for path in _matches(given):
+        for path in _matches(given, out):
             if path.is_dir():
                 pairs = [(path / name, name) for name in frames.find(path) if not _inside(path / name, out)]
                 if not pairs:
@@ -28,14 +26,15 @@ def photographs(inputs: Iterable[str], out: Path) -> list[tuple[Path, Path]]:
     return list(found.values())
 
 
-def _matches(given: str) -> list[Path]:
+def _matches(given: str, out: Path) -> list[Path]:
     if Path(given).exists():
         return [Path(given)]
     if not glob.has_magic(given):
         raise ValueError(f"{given}: there is no such photograph or folder")
-    if not (found := sorted(glob.glob(given, recursive=True))):  # noqa: PTH207 - Path.glob takes no absolute pattern
-        raise ValueError(f"{given}: nothing has such a name")
-    return [Path(path) for path in found]
+    paths = map(Path, sorted(glob.glob(given, recursive=True)))  # noqa: PTH207 - Path.glob takes no absolute pattern
+    if not (found := [path for path in paths if not _inside(path, out)]):
+        raise ValueError(f"{given}: nothing has such a name outside {out}")
+    return found
 
 
 def _inside(path: Path, folder: Path) -> bool:
@@ -56,11 +55,3 @@ def check_targets(found: list[tuple[Path, Path]], targets: Callable[[Path], list
             if target in makers:
                 raise ValueError(f"{makers[target]} and {file}: both would become {target}; run them one by one")
             makers[target] = file
-
-
-def file_format(path: Path) -> str:
-    """Pillow's name for the format that a suffix asks for. Raises ValueError when it cannot be written."""
-    form = Image.registered_extensions().get(path.suffix.lower())
-    if form not in Image.SAVE:
-        raise ValueError(f"{path}: no photographs are written as {path.suffix or 'files without a suffix'}")
-    return form

@@ -33,9 +33,7 @@ class Cell(NamedTuple):
 
 def cuts_for(reach: int | None, multiple: int, tile: int) -> Cuts:
     """How to cut for a network that sees `reach` pixels beyond a cut at a multiple of `multiple`, None for all of its
-    image; `tile` is the side. Raises ValueError for a tiny one."""
-    if tile < 32:
-        raise ValueError(f"tile {tile}: at least 32 pixels a side are needed")
+    image; `tile` is the side."""
     overlap = -(-BLIND // multiple) * multiple if reach is None else reach
     return Cuts(tile, overlap, overlap // 2 if reach is None else 0, multiple)
 

@@ -43,6 +43,13 @@ def multiple(name: str, config: dict[str, Any]) -> int:
     return config.get("downsample", 1)
 
 
+def sees(function: Function, name: str, config: dict[str, Any]) -> tuple[int | None, int]:
+    """What `tiles.cuts_for` asks of the generator `name` built with `config`, of which `function` is made: its reach and
+    multiple."""
+    grid = multiple(name, config)
+    return reach(function, grid), grid
+
+
 @torch.inference_mode()
 def reach(function: Function, multiple: int) -> int | None:
     """How many pixels beyond a cut at a multiple of `multiple` change the result, rounded up to one; None: all do.

@@ -1,32 +1,29 @@
 """Photographs with all that belongs to them: nothing is lost between reading and writing."""
 
+import hostile_photographs as hostile
 import imagecodecs
 import numpy as np
 import pytest
 import tifffile
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, TiffImagePlugin
 
 from dbgan.data import frames, photo_files
 
 MAKE, ORIENTATION, EXIF, EXPOSURE, WIDTH, HEIGHT, THUMBNAIL = 0x010F, 0x0112, 0x8769, 0x829A, 0xA002, 0xA003, 1
 ICC = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-FORMS = {
-    ".png": "PNG",
-    ".tif": "TIFF",
-    ".jpg": "JPEG",
-    ".webp": "WEBP",
-    ".bmp": "BMP",
-    ".ppm": "PPM",
-    ".jp2": "JPEG2000",
-}
+INTEROP, INTEROP_INDEX = 0xA005, 1
 
 
-def again(path, **changes):
+def again(path):
     """Read a file, write its pixels unchanged, and read that."""
     photo = photo_files.read(path)
-    copy = path.with_name("copy" + path.suffix)
-    photo_files.write(copy, photo, photo.pixels, FORMS[path.suffix])
+    copy = path.with_name("copy" + photo_files.written_as(path).suffix)
+    photo_files.write(copy, photo, photo.pixels)
     return photo, photo_files.read(copy)
+
+
+def plain(pixels, form, icc=None, exif=b"", dpi=None):
+    return photo_files.Photo(pixels, None, icc, exif, dpi, 0, False, form, "")
 
 
 def camera(orientation=1):
@@ -50,6 +47,8 @@ def write_deep(path, pixels):
     squeezed = pixels[..., 0] if pixels.shape[2] == 1 else pixels
     if path.suffix == ".png":
         path.write_bytes(imagecodecs.png_encode(squeezed))
+    elif path.suffix == ".jp2":
+        path.write_bytes(imagecodecs.jpeg2k_encode(squeezed, level=0, reversible=True))
     elif path.suffix == ".ppm":
         path.write_bytes(b"P6 # a remark\n7 5\n65535\n" + pixels.astype(">u2").tobytes())
     else:
@@ -60,7 +59,8 @@ def write_deep(path, pixels):
 
 @pytest.mark.parametrize(
     ("suffix", "channels"),
-    [(".png", 1), (".png", 2), (".png", 3), (".png", 4), (".tif", 1), (".tif", 3), (".tif", 4), (".ppm", 3)],
+    [(".png", 1), (".png", 2), (".png", 3), (".png", 4), (".tif", 1), (".tif", 3), (".tif", 4), (".ppm", 3)]
+    + [(".jp2", 1), (".jp2", 3), (".jp2", 4)],
 )
 def test_16_bits_are_kept_to_the_last(tmp_path, suffix, channels):
     pixels = deep(channels)
@@ -80,13 +80,41 @@ def test_colour_planes_and_deflated_files_are_read(tmp_path):
     assert np.array_equal(photo_files.read(tmp_path / "a.tif").pixels, pixels)
 
 
-@pytest.mark.parametrize("suffix", [".png", ".tif"])
+@pytest.mark.parametrize("kind", ["unassalpha", "assocalpha", "unspecified"])
+def test_the_fourth_channel_of_a_tiff_file_is_what_it_says(tmp_path, kind):
+    pixels = np.full((5, 7, 4), (20000, 10000, 0, 32768), np.uint16)
+    tifffile.imwrite(tmp_path / "a.tif", pixels, photometric="rgb", extrasamples=[kind])
+    photo = photo_files.read(tmp_path / "a.tif")
+    colours = (40000, 20000, 0) if kind == "assocalpha" else (20000, 10000, 0)
+    assert np.abs(photo.pixels - np.array(colours)).max() <= 1
+    assert (photo.alpha is None) == (kind == "unspecified")
+    assert photo.alpha is None or np.all(photo.alpha == 32768)
+
+
+def test_figures_of_16_bits_as_text_are_no_bytes(tmp_path):
+    (tmp_path / "a.ppm").write_text("P3 1 1 65535 65535 32896 0\n")
+    assert photo_files.read(tmp_path / "a.ppm").pixels.tolist() == [[[255, 128, 0]]]
+
+
+def test_16_bits_under_a_name_that_cannot_hold_them_are_refused_at_once(tmp_path):
+    write_deep(tmp_path / "a.png", deep(3))
+    path = (tmp_path / "a.png").rename(tmp_path / "a.jpg")
+    with pytest.raises(ValueError, match="a.jpg: JPEG files do not hold its 16 bits"):
+        photo_files.read(path)
+
+
+def test_what_cannot_be_written_is_refused_at_once(tmp_path, photo):
+    Image.fromarray(photo(0)).save(tmp_path / "a", "PNG")
+    with pytest.raises(ValueError, match="a: no photographs are written as files without a suffix"):
+        photo_files.read(tmp_path / "a")
+
+
+@pytest.mark.parametrize(("suffix", "form"), [(".png", "PNG"), (".tif", "TIFF")])
 @pytest.mark.parametrize("depth", [8, 16])
-def test_other_programs_read_what_is_written(tmp_path, suffix, depth):
+def test_other_programs_read_what_is_written(tmp_path, suffix, form, depth):
     pixels = deep(3) if depth == 16 else deep(3).astype(np.uint8)
-    photo = photo_files.Photo(pixels, None, ICC, camera().tobytes(), (300, 300), 0, "")
     path = tmp_path / f"a{suffix}"
-    photo_files.write(path, photo, pixels, FORMS[suffix])
+    photo_files.write(path, plain(pixels, form, ICC, camera().tobytes(), (300, 300)), pixels)
     read = tifffile.imread(path) if suffix == ".tif" else imagecodecs.png_decode(path.read_bytes())
     assert np.array_equal(read, pixels)
     with Image.open(path) as image:
@@ -95,6 +123,47 @@ def test_other_programs_read_what_is_written(tmp_path, suffix, depth):
         assert image.getexif()[MAKE] == "Maker"
         assert image.getexif().get_ifd(EXIF)[EXPOSURE] == 0.25
         assert image.info["dpi"] == pytest.approx((300, 300), abs=0.1)
+
+
+@pytest.mark.parametrize("suffix", [".tif", ".png", ".jpg"])
+def test_where_there_are_no_camera_data_none_are_written(tmp_path, photo, suffix, caplog):
+    """No empty directory, and no address of one that is not there."""
+    path = tmp_path / f"a{suffix}"
+    Image.fromarray(photo(0, 5, 7)).save(path, dpi=(300, 300))
+    again(path)
+    with Image.open(tmp_path / f"copy{suffix}") as image:
+        assert EXIF not in image.getexif()
+    if suffix == ".tif":
+        with tifffile.TiffFile(tmp_path / "copy.tif") as file:
+            assert EXIF not in file.pages[0].tags
+        assert not caplog.records  # tifffile's complaints
+
+
+@pytest.mark.parametrize(("suffix", "form"), [(".tif", "TIFF"), (".png", "PNG"), (".jpg", "JPEG")])
+def test_a_directory_within_the_camera_data_is_kept(tmp_path, photo, suffix, form):
+    exif = camera()
+    exif.get_ifd(EXIF)[INTEROP] = {INTEROP_INDEX: "R98"}
+    pixels = photo(0, 5, 7)
+    photo_files.write(tmp_path / f"a{suffix}", plain(pixels, form, exif=exif.tobytes()), pixels)
+    again(tmp_path / f"a{suffix}")
+    for name in ("a", "copy"):
+        with Image.open(tmp_path / f"{name}{suffix}") as image:
+            assert image.getexif().get_ifd(INTEROP)[INTEROP_INDEX] == "R98"
+            assert image.getexif().get_ifd(EXIF)[EXPOSURE] == 0.25
+
+
+def test_layers_of_the_blurred_photograph_are_left_out(tmp_path, photo):
+    tags = [(tag, 7, 4, b"8BIM", True) for tag in (34377, 37724)]
+    tifffile.imwrite(tmp_path / "a.tif", photo(0), photometric="rgb", extratags=tags)
+    again(tmp_path / "a.tif")
+    with tifffile.TiffFile(tmp_path / "copy.tif") as file:
+        assert not {34377, 37724} & {tag.code for tag in file.pages[0].tags}
+
+
+def test_a_resolution_that_is_none_is_left_out(tmp_path, photo):
+    none = TiffImagePlugin.IFDRational(0, 0)
+    Image.fromarray(photo(0)).save(tmp_path / "a.tif", x_resolution=none, y_resolution=none, resolution_unit="inch")
+    assert [found.dpi for found in again(tmp_path / "a.tif")] == [None, None]
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".png", ".tif", ".webp"])
@@ -108,6 +177,8 @@ def test_camera_data_and_profile_are_kept_and_the_picture_is_upright(tmp_path, p
         assert fields(found.exif) == ("Maker", 1, 0.25, 5, 7)
         assert suffix == ".webp" or found.dpi == pytest.approx((300, 300), abs=0.1)
         assert found.note == ""
+    assert photo_files.read(path).turned
+    assert not found.turned
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
@@ -122,8 +193,7 @@ def test_16_bits_are_turned_too(tmp_path, orientation):
     pixels = deep(3)
     turned = {"extratags": [(ORIENTATION, 3, 1, orientation, True)]}
     tifffile.imwrite(tmp_path / "a.tif", pixels, photometric="rgb", **turned)
-    photo = photo_files.Photo(pixels, None, None, camera(orientation).tobytes(), None, 0, "")
-    photo_files.write(tmp_path / "a.png", photo, pixels, "PNG")
+    photo_files.write(tmp_path / "a.png", plain(pixels, "PNG", exif=camera(orientation).tobytes()), pixels)
     for name in ("a.tif", "a.png"):
         found = photo_files.read(tmp_path / name)
         assert np.array_equal(found.pixels, np.rot90(pixels, {1: 0, 3: 2, 6: -1}[orientation]))
@@ -153,6 +223,34 @@ def test_grey_stays_grey_and_transparency_stays(tmp_path, photo, mode, shape, al
     assert first.icc == (None if word else ICC)
     assert np.array_equal(first.pixels, second.pixels)
     assert not alpha or np.array_equal(first.alpha, second.alpha)
+
+
+@pytest.mark.parametrize("name", ["a.bmp", "a.jpg", "a.ppm"])
+def test_transparency_that_a_format_has_not_is_said(tmp_path, photo, name):
+    image = Image.fromarray(np.concatenate([photo(0), photo(1)[..., :1]], axis=2))
+    image.save(tmp_path / name, "PNG")
+    first, second = again(tmp_path / name)
+    form = {"a.bmp": "BMP", "a.jpg": "JPEG", "a.ppm": "PPM"}[name]
+    assert first.note == f"{form} files have no transparency, it is dropped"
+    assert first.alpha is None and second.pixels.shape == photo(0).shape
+
+
+@pytest.mark.parametrize(
+    ("suffix", "form"), [(".webp", "WEBP"), (".avif", "AVIF"), (".mpo", "JPEG"), (".jfif", "JPEG")]
+)
+def test_formats_that_lose_something_lose_little(tmp_path, photo, suffix, form):
+    Image.fromarray(photo(0)).save(tmp_path / f"a{suffix}", form)
+    first, _ = again(tmp_path / f"a{suffix}")
+    more = {"subsampling": first.sampling} if form == "JPEG" else {}
+    Image.fromarray(first.pixels).save(tmp_path / "expected", form, quality=95, **more)
+    assert (tmp_path / f"copy{suffix}").read_bytes() == (tmp_path / "expected").read_bytes()
+
+
+def test_a_picture_of_256_colours_becomes_a_png_file(tmp_path, photo):
+    Image.fromarray(photo(0)).convert("P").save(tmp_path / "a.gif")
+    first, second = again(tmp_path / "a.gif")
+    assert (tmp_path / "copy.png").is_file()
+    assert np.array_equal(first.pixels, second.pixels)
 
 
 @pytest.mark.parametrize("suffix", [".png", ".tif", ".bmp", ".ppm", ".jp2"])
@@ -194,20 +292,43 @@ def test_the_thumbnail_of_the_blurred_photograph_is_left_out(tmp_path, photo):
 def test_levels_survive_the_way_through_floats(dtype, channels):
     top = np.iinfo(dtype).max
     every = np.arange(top + 1, dtype=dtype).reshape(-1, 16, 1).repeat(channels, 2)
-    image = photo_files.to_float(every)
+    image = photo_files.to_image(every)
     assert image.shape == (1, 3, *every.shape[:2])
     assert image.max() == 1
-    assert np.array_equal(photo_files.to_levels(image, every), every)
-
-
-def test_floats_are_those_of_the_pipeline(photo):
-    assert photo_files.to_float(photo(0))[0].equal(frames.to_float(photo(0)))
+    assert np.array_equal(photo_files.to_pixels(image, every), every)
 
 
 def test_grey_is_the_mean_and_levels_are_clamped():
-    image = photo_files.to_float(np.full((2, 2, 3), (0, 30, 90), np.uint8))
-    assert photo_files.to_levels(image, np.zeros((2, 2, 1), np.uint8)).tolist() == [[[40], [40]]] * 2
-    assert photo_files.to_levels(image * 9, np.zeros((2, 2, 3), np.uint8))[0, 0].tolist() == [0, 255, 255]
+    image = photo_files.to_image(np.full((2, 2, 3), (0, 30, 90), np.uint8))
+    assert photo_files.to_pixels(image, np.zeros((2, 2, 1), np.uint8)).tolist() == [[[40], [40]]] * 2
+    assert photo_files.to_pixels(image * 9, np.zeros((2, 2, 3), np.uint8))[0, 0].tolist() == [0, 255, 255]
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning:PIL")
+def test_hostile_files_are_read_or_refused_by_name(tmp_path):
+    refused = 0
+    for name, content in (hostile.bombs() | dict(map(hostile.spoiled, range(200)))).items():
+        (tmp_path / name).write_bytes(content)
+        try:
+            photo_files.read(tmp_path / name)
+        except ValueError as error:
+            assert str(error).startswith(f"{tmp_path / name}: ")
+            refused += 1
+    assert 100 < refused < 200
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("a.jpg", b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "of no known format"),
+        ("a.heic", b"\0\0\0\x18ftypheic", "HEIC is not read; convert it to JPEG or PNG"),
+        ("a.png", b"", "an empty file"),
+    ],
+)
+def test_what_the_pipeline_refuses_is_refused_here(tmp_path, name, content, said):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(frames.Unreadable, match=said):
+        photo_files.read(tmp_path / name)
 
 
 @pytest.mark.parametrize("suffix", [".png", ".tif", ".ppm"])

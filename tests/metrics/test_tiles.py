@@ -28,7 +28,7 @@ def network_of(name):
 def levels(function):
     @torch.inference_mode()
     def forward(tile, place):
-        return photo_files.to_levels(function(photo_files.to_float(tile)), tile)
+        return photo_files.to_pixels(function(photo_files.to_image(tile)), tile)
 
     return forward
 
