@@ -32,7 +32,7 @@ def photographs(folder: Path, root: Path | None) -> None:
     from dbgan.data import listings
     from stages import download
 
-    values = yaml.load((runtime.root() / "params.yaml").read_text(encoding="utf-8"), settings._Loader)
+    values = settings.read(runtime.root() / "params.yaml")
     if root:
         values["data"] |= {"source": "folder", "root": str(root.resolve())}
     (folder / "params.yaml").write_text(yaml.safe_dump(values))

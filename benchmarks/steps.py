@@ -1,10 +1,7 @@
-"""The steps of the trainings with the paper's networks and fresh weights, as the benchmarks time them."""
+"""The steps of the trainings at a scale of params.yaml, with fresh weights, as the benchmarks time them."""
 
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
-
-import yaml
 
 from dbgan import params as settings
 
@@ -15,11 +12,8 @@ SECTIONS = {"train_bgan": "bgan", "pretrain": "pretrain", "finetune": "finetune"
 
 def params_of(scale: str) -> dict[str, Any]:
     """The shipped params.yaml with this scale."""
-    text = (Path(__file__).parents[1] / "params.yaml").read_text(encoding="utf-8")
-    with TemporaryDirectory() as folder:
-        path = Path(folder, "params.yaml")
-        path.write_text(yaml.safe_dump(yaml.load(text, settings._Loader) | {"scale": scale}))
-        return settings.load(path)
+    path = Path(__file__).parents[1] / "params.yaml"
+    return settings.merged(settings.read(path) | {"scale": scale}, path)
 
 
 def new_step(training: str, values: dict[str, Any], place=None, device: Any = "cpu"):

@@ -39,17 +39,32 @@ _Loader.add_implicit_resolver(
 
 
 def load(path: Path) -> dict[str, Any]:
-    """params.yaml as one nested dict, the values of the chosen scale merged in.
+    """params.yaml as one nested dict, the values of the chosen scale merged in."""
+    return merged(read(path), path)
 
-    Keys that depend on the scale stand under `scales.<scale>`, all others at the top, none in both. Raises
-    ValueError for a file that is no YAML, a wrong `scale`, scales with unlike sections, or a key set twice.
-    """
+
+def read(path: Path) -> Any:
+    """params.yaml or dvc.lock as it stands. Raises ValueError for a file that is no YAML, or that sets a key twice."""
     try:
-        params = yaml.load(Path(path).read_text(encoding="utf-8"), _Loader)
+        return parse(Path(path).read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ValueError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
+
+
+def parse(text: str) -> Any:
+    """The text of such a file."""
+    return yaml.load(text, _Loader)
+
+
+def merged(params: Any, path: Path) -> dict[str, Any]:
+    """What `read` gave, the values of the chosen scale merged in.
+
+    Keys that depend on the scale stand under `scales.<scale>`, all others at the top, none in both. Raises
+    ValueError naming `path` for a wrong `scale`, scales with unlike sections, or a key set both ways.
+    """
     if not isinstance(params, dict) or not isinstance(params.get("scales"), dict):
         raise ValueError(f"{path}: the key 'scales' with the sections {' and '.join(SCALES)} is missing")
+    params = dict(params)
     scales = params.pop("scales")
     if params.get("scale") not in SCALES:
         raise ValueError(f"{path}, scale: {params.get('scale')!r} is not one of {', '.join(SCALES)}")

@@ -56,7 +56,7 @@ def write_params() -> Callable[..., Path]:
     """write_params(path, {"dotted.key": value}, tiny=True): the shipped params.yaml, made tiny, with these changes."""
 
     def write(path: Path, changes: dict[str, Any] | None = None, tiny: bool = True) -> Path:
-        values = yaml.load((ROOT / "params.yaml").read_text(), settings._Loader)
+        values = settings.read(ROOT / "params.yaml")
         small = {f"{name}.{key}": v for name, keys in TINY.items() for key, v in keys.items()} if tiny else {}
         for dotted, new in (small | (changes or {})).items():
             *sections, key = dotted.split(".")
