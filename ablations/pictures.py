@@ -7,18 +7,15 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import dvc.api
-import numpy as np
-from PIL import Image
 
 from ablations import plan, records
 from dbgan import checkpoint, runtime
 from dbgan import params as settings
 from dbgan.data import frames, listings, shake
-from dbgan.gallery import QUALITY, stacked
-from dbgan.metrics.pictures import side_by_side
+from dbgan.metrics.pictures import save_jpeg, side_by_side, stacked
 from dbgan.metrics.restore import whole_frame
 from dbgan.models.generators import DEBLURS, build_generator
-from stages.evaluate import SHAKES
+from stages.evaluate import simulated
 
 VARIANTS = ("mix-0", "baseline", "mix-0.5", "mix-1")
 SHOWN = ((0, 60, 170), (4, 60, 180))  # the evaluation's number of a simulated real blur, and a corner (y, x) in it
@@ -38,15 +35,13 @@ def main(raw: Path = Path("data/raw"), out: Path = Path("docs/gallery/mix.jpg"))
     networks = [network(root, revisions[name]) for name in names]
     listing = listings.load_listing(raw)
     folder, _ = listings.roots(listing, raw, root)
-    scenes = list({frame.path: frame for frame in listing.test_sharp}.values())
     rows = []
     for number, y, x in SHOWN:
-        sharp = listings.load_frame(folder, scenes[number // SHAKES])
-        blurred = shake.blur(sharp, camera, np.random.default_rng([seed, number, 1]))
+        blurred, sharp = simulated(listing, folder, camera, seed, number)
         restored = [frames.to_uint8(whole_frame(one, frames.to_float(blurred), margin)) for one in networks]
         rows.append(side_by_side([photo[y : y + SIDE, x : x + SIDE] for photo in (blurred, *restored, sharp)]))
     with runtime.whole(out) as part:
-        Image.fromarray(stacked(rows)).save(part, "JPEG", quality=QUALITY, subsampling=0)
+        save_jpeg(part, stacked(rows))
 
 
 def network(root: Path, revision: str):

@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from dbgan import runtime
-from dbgan.metrics.pictures import side_by_side
+from dbgan.metrics.pictures import save_jpeg, side_by_side, stacked
 from dbgan.reporting import images
 
 # Each picture's file and rows: a panel of the evaluation, how many photographs it shows, and the corner (y, x) and size
@@ -29,7 +29,6 @@ PICTURES = {
         ("bgan_0011", 4, (60, 130), (214, 214)),
     ],
 }
-QUALITY = 95  # of JPEG, colours at full resolution
 
 
 def cut(photos: list[Image.Image], corner: tuple[int, int], size: tuple[int, int]) -> np.ndarray:
@@ -41,11 +40,6 @@ def cut(photos: list[Image.Image], corner: tuple[int, int], size: tuple[int, int
     return side_by_side(parts)
 
 
-def stacked(rows: list[np.ndarray]) -> np.ndarray:
-    """Rows of one width below each other, with white gaps."""
-    return side_by_side([row.swapaxes(0, 1) for row in rows]).swapaxes(0, 1)
-
-
 def main(panels: Path, out: Path) -> None:
     """Cut the gallery's pictures out of those in PANELS and write them to OUT."""
     made = {}
@@ -55,7 +49,7 @@ def main(panels: Path, out: Path) -> None:
     out.mkdir(parents=True, exist_ok=True)
     for name, picture in made.items():
         with runtime.whole(out / name) as part:
-            Image.fromarray(picture).save(part, "JPEG", quality=QUALITY, subsampling=0)
+            save_jpeg(part, picture)
 
 
 app = runtime.app(main)

@@ -32,6 +32,18 @@ class EvaluateParams:
             raise ValueError("margin must be at least 0, crops and panels at least 1")
 
 
+def simulated(listing, root: Path, camera, seed: int, number: int) -> tuple:
+    """(blurred, sharp): a test photograph with simulated real blur `number`, which no training saw in a pair, and as
+    it is. Each photograph has SHAKES numbers."""
+    import numpy as np
+
+    from dbgan.data import listings, shake
+
+    scenes = list({frame.path: frame for frame in listing.test_sharp}.values())
+    sharp = listings.load_frame(root, scenes[number // SHAKES])
+    return shake.blur(sharp, camera, np.random.default_rng([seed, number, 1])), sharp
+
+
 def main(
     raw: Path,
     crops: Path,
@@ -42,13 +54,13 @@ def main(
 ) -> None:
     """Restore all test frames and real blurred photographs with the networks in MODELS; write evaluate.json and
     frames.csv to METRICS and the pictures to OUT."""
-    import numpy as np
     import torch
 
     from dbgan.data import crops as grid
     from dbgan.data import frames, h5, listings, shake
     from dbgan.metrics import evaluation, pictures, realism, restore
     from dbgan.models.generators import BLURS, DEBLURS, build_generator
+    from dbgan.reporting.results import curve
 
     values = settings.load(params)
     seed = settings.value(values, "seed", int)
@@ -92,14 +104,11 @@ def main(
         row, images = evaluation.restored_real(listings.load_frame(real_root, listing.real_blur[k]), final)
         return row, images if k in shown["real"] else []
 
-    simulated = not listing.real_root  # then any photograph can be blurred like the real ones
-    scenes = list({frame.path: frame for frame in listing.test_sharp}.values()) if simulated else []
+    # Where the real blur is simulated, any photograph can have it.
+    count = 0 if listing.real_root else SHAKES * len({frame.path for frame in listing.test_sharp})
 
     def known(k: int) -> dict[str, float]:
-        """A test photograph with the simulated real blur, which no training saw in a pair."""
-        sharp = listings.load_frame(root, scenes[k // SHAKES])
-        blurred = shake.blur(sharp, camera, np.random.default_rng([seed, k, 1]))
-        return evaluation.restored_known(blurred, sharp, pretrained, final)
+        return evaluation.restored_known(*simulated(listing, root, camera, seed, k), pretrained, final)
 
     def bgan(i: int) -> tuple[list, list, list, list]:
         """Crops of a frame, sharp and blurred, BGAN's blurs of them by each noise map, and the frame's own."""
@@ -118,7 +127,7 @@ def main(
     with tracking.run("evaluate", values, USED) as log:
         tested = spread(test, len(pairs), "test")
         reals = spread(real, len(listing.real_blur), "real blur")
-        knowns = spread(known, SHAKES * len(scenes), "simulated real blur")
+        knowns = spread(known, count, "simulated real blur")
         blurred = spread(bgan, len(chosen), "BGAN")
         if not processes.first():
             return
@@ -140,7 +149,8 @@ def main(
                 for k, (*_, images) in enumerate(results):
                     if images:
                         pictures.save_panel(part / f"{kind}_{k:04d}.png", images)
-            pictures.save_curves(part / "curves.png", {title: metrics / file for title, file in CURVES.items()})
+            curves = {title: curve(metrics / file) for title, file in CURVES.items()}
+            pictures.save_curves(part / "curves.png", curves)
 
         runtime.write_csv(metrics / "frames.csv", rows)
         runtime.write_json(metrics / "evaluate.json", summary)

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from statistics import fmean
 
 WIDTH, HEIGHT = 360, 190  # of a chart, SVG units
 LEFT, RIGHT, TOP, BOTTOM = 50, 12, 10, 26  # of its margins, in which the labels stand
@@ -15,31 +16,28 @@ class Chart:
 
     name: str
     line: str  # the path's `d`
-    hover: list[tuple[float, float | None, str]]  # of each step: where its point stands, None without one; its value
+    hover: list[tuple[float, float, str]]  # of each step: where its point stands, and its value
     x_ticks: list[tuple[float, str]]  # position and label
     y_ticks: list[tuple[float, str]]
     summary: str  # the curve in one sentence, for those who do not see it
 
 
-def thinned(table: dict[str, list[float | None]], limit: int = POINTS) -> dict[str, list[float | None]]:
+def thinned(table: dict[str, list[float]], limit: int = POINTS) -> dict[str, list[float]]:
     """At most `limit` rows of a curve's columns: means of equally many neighbours (the last block may hold fewer), at
-    the block's last step. A mean leaves out rows without a value."""
+    the block's last step."""
     size = math.ceil(len(table["step"]) / limit)
     blocks = range(0, len(table["step"]), size)
     return {
-        name: [values[i : i + size][-1] if name == "step" else _mean(values[i : i + size]) for i in blocks]
+        name: [values[i : i + size][-1] if name == "step" else fmean(values[i : i + size]) for i in blocks]
         for name, values in table.items()
     }
 
 
-def chart(name: str, steps: list[float], values: list[float | None]) -> Chart | None:
-    """A curve over the steps of a training; None without any value."""
-    known = [value for value in values if value is not None]
-    if not known:
-        return None
+def chart(name: str, steps: list[float], values: list[float]) -> Chart:
+    """A curve over the steps of a training."""
     x_high = max(steps) or 1
     x_ticks = [tick for tick in _ticks(0, x_high) if 0 <= tick <= x_high]
-    y_ticks = _ticks(min(known), max(known))
+    y_ticks = _ticks(min(values), max(values))
     y_low, y_high = y_ticks[0], y_ticks[-1]
 
     def x(step: float) -> float:
@@ -48,14 +46,14 @@ def chart(name: str, steps: list[float], values: list[float | None]) -> Chart | 
     def y(value: float) -> float:
         return round(HEIGHT - BOTTOM - (value - y_low) / (y_high - y_low) * (HEIGHT - TOP - BOTTOM), 1)
 
-    points = [(x(s), None if v is None else y(v)) for s, v in zip(steps, values, strict=True)]
+    points = [(x(step), y(value)) for step, value in zip(steps, values, strict=True)]
     return Chart(
         name=UNITS.get(name, name),
         line=_path(points),
-        hover=[(*point, "no value" if v is None else number(v)) for point, v in zip(points, values, strict=True)],
+        hover=[(*point, number(value)) for point, value in zip(points, values, strict=True)],
         x_ticks=[(x(tick), number(tick)) for tick in x_ticks],
         y_ticks=[(y(tick), number(tick)) for tick in y_ticks],
-        summary=_summary(name, steps, known),
+        summary=_summary(name, steps, values),
     )
 
 
@@ -81,16 +79,7 @@ def _ticks(low: float, high: float) -> list[float]:
     return [float(tick) for tick in MaxNLocator(nbins=4, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high)]
 
 
-def _mean(values: list[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return sum(known) / len(known) if known else None
-
-
-def _path(points: list[tuple[float, float | None]]) -> str:
-    """Lines between neighbours that both have a value; a lone point is a line of no length, which round caps show."""
-    parts, pen_down = [], False
-    for x, y in points:
-        if y is not None:
-            parts.append(f"L{x:g} {y:g}" if pen_down else f"M{x:g} {y:g}l0 0")
-        pen_down = y is not None
-    return "".join(parts)
+def _path(points: list[tuple[float, float]]) -> str:
+    """Lines between neighbours; a lone point is a line of no length, which round caps show."""
+    first, *rest = (f"{x:g} {y:g}" for x, y in points)
+    return f"M{first}l0 0" + "".join(f"L{point}" for point in rest)

@@ -52,9 +52,8 @@ for (const training of document.querySelectorAll(".training")) {
     for (const { points, marker, dot, value } of charts) {
       const [x, y, label] = points[at];
       marker.setAttribute("transform", "translate(" + x + " 0)");
-      dot.setAttribute("visibility", y === null ? "hidden" : "visible");
       dot.setAttribute("cx", x);
-      dot.setAttribute("cy", y === null ? 0 : y);
+      dot.setAttribute("cy", y);
       value.textContent = label;
     }
   };

@@ -16,7 +16,7 @@ class Results:
     """All that the report shows of a run."""
 
     metrics: dict[str, dict[str, Any]]  # of each stage that wrote a JSON
-    curves: dict[str, dict[str, list[float | None]]]  # of each training, by column, `step` among them
+    curves: dict[str, dict[str, list[float]]]  # of each training, by column, `step` among them
     frames: list[dict[str, Any]]  # a row for each test frame: its name under "frame", its figures
     panels: dict[str, dict[int, Path]]  # test, real and bgan: the pictures by number; a test's is its row in `frames`
 
@@ -28,7 +28,7 @@ def read(metrics: Path, panels: Path) -> Results:
     """
     found = Results(
         {path.stem: _json(path) for path in sorted(metrics.glob("*.json"))},
-        {path.name.removesuffix(CURVE): _curve(path) for path in sorted(metrics.glob(f"*{CURVE}"))},
+        {path.name.removesuffix(CURVE): curve(path) for path in sorted(metrics.glob(f"*{CURVE}"))},
         _table(metrics / "frames.csv") if (metrics / "frames.csv").is_file() else [],
         {kind: {} for kind in ("test", "real", "bgan")},
     )
@@ -38,6 +38,14 @@ def read(metrics: Path, panels: Path) -> Results:
     if not (found.metrics or found.curves or found.frames or any(found.panels.values())):
         raise ValueError(f"{metrics} and {panels} hold no results to report: run `dvc repro` first")
     return found
+
+
+def curve(path: Path) -> dict[str, list[float]]:
+    """The columns of a training's curve, `step` among them. Raises ValueError naming a file that is none."""
+    rows = _table(path)
+    if not rows or "step" not in rows[0] or any(value is None for row in rows for value in row.values()):
+        raise ValueError(f"{path}: a curve is needed: numbers, and a column 'step'")
+    return {name: [row[name] for row in rows] for name in rows[0]}
 
 
 def _json(path: Path) -> dict[str, Any]:
@@ -64,10 +72,3 @@ def _number(text: str | None) -> float | None:
     if text is None:
         raise ValueError("a row is too short")
     return float(text) if text else None
-
-
-def _curve(path: Path) -> dict[str, list[float | None]]:
-    rows = _table(path)
-    if rows and ("step" not in rows[0] or any(row["step"] is None for row in rows)):
-        raise ValueError(f"{path}: a column 'step' of numbers is needed")
-    return {name: [row[name] for row in rows] for name in rows[0]} if rows else {}

@@ -1,7 +1,5 @@
 """The pictures that the evaluation leaves behind."""
 
-import csv
-
 import numpy as np
 import pytest
 from matplotlib.axes import Axes
@@ -14,12 +12,9 @@ def photo(height, width, value):
     return np.full((height, width, 3), value, np.uint8)
 
 
-def write_curve(path, columns, rows=5):
-    with path.open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["step", *columns])
-        writer.writerows([n, *(n / (k + 2) for k in range(len(columns)))] for n in range(1, rows + 1))
-    return path
+def curve(columns, rows=5):
+    steps = [float(n) for n in range(1, rows + 1)]
+    return {"step": steps} | {name: [n / (k + 2) for n in steps] for k, name in enumerate(columns)}
 
 
 def test_side_by_side_cuts_to_the_smallest_height_and_keeps_widths():
@@ -48,7 +43,7 @@ def test_panel_is_written_losslessly_into_a_new_folder(tmp_path):
 @pytest.mark.parametrize(("columns", "rows"), [([1], 1), ([2, 3], 1), ([2, 4], 2), ([7, 2, 2], 3)])
 def test_curves_are_one_png_five_plots_a_row(tmp_path, columns, rows):
     names = [[f"loss_{k}" for k in range(count)] for count in columns]
-    curves = {f"training {k}": write_curve(tmp_path / f"{k}.csv", of) for k, of in enumerate(names)}
+    curves = {f"training {k}": curve(of) for k, of in enumerate(names)}
     pictures.save_curves(tmp_path / "curves.png", curves)
     with Image.open(tmp_path / "curves.png") as image:
         assert image.format == "PNG"
@@ -58,11 +53,7 @@ def test_curves_are_one_png_five_plots_a_row(tmp_path, columns, rows):
 def test_every_column_has_a_plot_of_its_own(tmp_path, monkeypatch):
     drawn, plot = [], Axes.plot
     monkeypatch.setattr(Axes, "plot", lambda axis, x, y: drawn.append((axis, x, y)) or plot(axis, x, y))
-    curves = {
-        "BGAN": write_curve(tmp_path / "a.csv", ["cycle", "critic"]),
-        "DBGAN": write_curve(tmp_path / "b.csv", ["l1"]),
-    }
-    pictures.save_curves(tmp_path / "curves.png", curves)
+    pictures.save_curves(tmp_path / "curves.png", {"BGAN": curve(["cycle", "critic"]), "DBGAN": curve(["l1"])})
     steps = [1.0, 2.0, 3.0, 4.0, 5.0]
     assert [axis.get_title() for axis, _, _ in drawn] == ["BGAN: cycle", "BGAN: critic", "DBGAN: l1"]
     assert [x for _, x, _ in drawn] == [steps] * 3
@@ -70,14 +61,13 @@ def test_every_column_has_a_plot_of_its_own(tmp_path, monkeypatch):
 
 
 def test_curves_of_a_single_row_can_be_drawn(tmp_path):
-    pictures.save_curves(tmp_path / "curves.png", {"short": write_curve(tmp_path / "c.csv", ["content"], rows=1)})
+    pictures.save_curves(tmp_path / "curves.png", {"short": curve(["content"], rows=1)})
     assert (tmp_path / "curves.png").stat().st_size > 0
 
 
 def test_equal_curves_and_panels_are_equal_bytes(tmp_path):
-    curve = write_curve(tmp_path / "c.csv", ["content", "psnr"])
     for name in ("a.png", "b.png"):
-        pictures.save_curves(tmp_path / name, {"pretrain": curve})
+        pictures.save_curves(tmp_path / name, {"pretrain": curve(["content", "psnr"])})
         pictures.save_panel(tmp_path / f"panel_{name}", [photo(8, 8, 3), photo(8, 9, 200)])
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
     assert (tmp_path / "panel_a.png").read_bytes() == (tmp_path / "panel_b.png").read_bytes()

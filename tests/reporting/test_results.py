@@ -24,9 +24,8 @@ def test_everything_a_run_leaves_is_read(tmp_path, write_results):
 
 
 def test_a_figure_that_was_not_finite_is_none(tmp_path):
-    rows = [{"step": 1, "content": float("nan")}, {"step": 2, "content": 0.5}]
-    runtime.write_csv(tmp_path / "metrics" / "pretrain_curve.csv", rows)
-    assert read(tmp_path).curves == {"pretrain": {"step": [1.0, 2.0], "content": [None, 0.5]}}
+    runtime.write_csv(tmp_path / "metrics" / "frames.csv", [{"frame": "a", "psnr": float("inf")}])
+    assert read(tmp_path).frames == [{"frame": "a", "psnr": None}]
 
 
 def test_one_file_is_enough(tmp_path):
@@ -55,8 +54,10 @@ def test_no_results_at_all_is_said_in_one_line(tmp_path):
         ("frames.csv", "frame,psnr\na,good\n", "frames.csv: not a table of figures"),
         ("frames.csv", "frame,psnr\na\n", "frames.csv: not a table of figures"),
         ("frames.csv", "frame,psnr\na,1,2\n", "frames.csv: not a table of figures"),
-        ("pretrain_curve.csv", "content\n1\n", "pretrain_curve.csv: a column 'step'"),
-        ("pretrain_curve.csv", "step,content\n,1\n", "pretrain_curve.csv: a column 'step'"),
+        ("pretrain_curve.csv", "content\n1\n", "pretrain_curve.csv: a curve is needed"),
+        ("pretrain_curve.csv", "step,content\n,1\n", "pretrain_curve.csv: a curve is needed"),
+        ("pretrain_curve.csv", "step,content\n1,\n", "pretrain_curve.csv: a curve is needed"),
+        ("pretrain_curve.csv", "step,content\n", "pretrain_curve.csv: a curve is needed"),
     ],
 )
 def test_a_file_that_cannot_be_read_is_named(tmp_path, name, text, message):
