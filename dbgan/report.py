@@ -17,7 +17,9 @@ def main(
     out: Annotated[Path, typer.Option(help="The page.")] = Path("reports/report.html"),
 ) -> None:
     """Write figures, pictures and curves of a run as one page that opens from disk and loads nothing."""
-    text = page.render(metrics, panels, settings.load(params), params.parent)
+    lock = params.parent / "dvc.lock"
+    made = settings.read(lock) if lock.exists() else {"stages": {}}
+    text = page.render(metrics, panels, settings.load(params), made, params.parent)
     with runtime.whole(out) as part:
         part.write_text(text, encoding="utf-8")
     runtime.say(f"{out}: {out.stat().st_size / 1e6:.1f} MB")

@@ -8,10 +8,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 PACKAGES = ("torch", "numpy", "scipy", "scikit-image", "pillow", "h5py", "dvc", "mlflow")
-FIGURES = ("psnr_blurred", "psnr", "ssim", "bgan_realism")  # of an experiment, from metrics/evaluate.json
+EXPERIMENT_FIGURES = ("psnr_blurred", "psnr", "ssim", "bgan_realism")  # from metrics/evaluate.json
 PATIENCE = 30  # seconds for DVC to list its experiments; it may wait forever for one that just ended elsewhere
 
 
@@ -27,8 +25,8 @@ def versions(root: Path) -> list[tuple[str, str]]:
 
 
 def _commit(root: Path) -> str:
-    head = _output(root, "git", "rev-parse", "--short=12", "HEAD").strip()
-    changes = _output(root, "git", "status", "--porcelain", "--untracked-files=no").strip()
+    head = _git(root, "rev-parse", "--short=12", "HEAD")
+    changes = _git(root, "status", "--porcelain", "--untracked-files=no")
     return f"{head}, with uncommitted changes" if head and changes else head or "not a git repository"
 
 
@@ -39,52 +37,36 @@ def flat(values: Any, prefix: str = "") -> dict[str, Any]:
     return {k: v for key, inner in values.items() for k, v in flat(inner, f"{prefix}.{key}" if prefix else key).items()}
 
 
-def outdated(lock: Path, params: dict[str, Any]) -> list[tuple[str, Any, Any]]:
-    """Key, value at the run, value now: where dvc.lock and the loaded params.yaml differ.
+def outdated(lock: Any, params: dict[str, Any]) -> list[tuple[str, Any, Any]]:
+    """Key, value at the run, value now: where the loaded dvc.lock and params.yaml differ.
 
     The evaluation's own keys are left out: DVC notes them only after the evaluation, which may be what writes the
-    report. No lock, no rows.
+    report.
     """
-    try:
-        stages = yaml.safe_load(lock.read_text(encoding="utf-8"))["stages"]
-    except FileNotFoundError:
-        return []
-    except (yaml.YAMLError, KeyError, TypeError) as error:
-        raise ValueError(f"{lock}: not a lock file of DVC: {' '.join(str(error).split())}") from None
+    if not isinstance(lock, dict) or not isinstance(lock.get("stages"), dict):
+        raise ValueError("dvc.lock: not a lock file of DVC")
     now, rows = flat(params), {}
-    for stage, entry in stages.items():
+    for stage, entry in lock["stages"].items():
         if stage != "evaluate":
             for key, then in flat(entry.get("params", {}).get("params.yaml", {})).items():
                 name = key.split(".", 2)[2] if key.startswith("scales.") else key
-                if name in now and now[name] != _number(then):
+                if name in now and now[name] != then:
                     rows[name] = (name, then, now[name])
     return list(rows.values())
 
 
-def _number(value: Any) -> Any:
-    """1e-06, as DVC writes it, is a text to PyYAML."""
-    try:
-        return float(value) if isinstance(value, str) else value
-    except ValueError:
-        return value
-
-
-def experiments(root: Path) -> tuple[list[str], list[list[Any]]] | None:
+def experiments(root: Path) -> tuple[list[str], list[list[Any]]]:
     """DVC's experiments as columns and rows: name, the parameters that differ between them, figures of the evaluation.
 
-    The workspace and the commits that experiments started from stand among them. None when there is no experiment, or
-    DVC cannot tell.
+    The workspace and the commits that experiments started from stand among them. Both are empty when there is no
+    experiment. Raises ValueError when DVC cannot tell.
     """
-    if not _output(root, "git", "for-each-ref", "--count=1", "refs/exps/").strip():
-        return None  # DVC takes seconds to say so
-    shown = _output(root, sys.executable, "-m", "dvc", "exp", "show", "--json")
-    try:
-        return table(json.loads(shown))
-    except ValueError:
-        return None
+    if not _git(root, "for-each-ref", "--count=1", "refs/exps/"):
+        return [], []  # DVC takes seconds to say so
+    return table(json.loads(output(root, sys.executable, "-m", "dvc", "exp", "show", "--json", patience=PATIENCE)))
 
 
-def table(shown: list[dict[str, Any]]) -> tuple[list[str], list[list[Any]]] | None:
+def table(shown: list[dict[str, Any]]) -> tuple[list[str], list[list[Any]]]:
     """`dvc exp show --json` as columns and rows (see `experiments`)."""
     states = []
     for baseline in shown:
@@ -93,13 +75,13 @@ def table(shown: list[dict[str, Any]]) -> tuple[list[str], list[list[Any]]] | No
             last = (experiment.get("revs") or [{}])[0]
             states.append((experiment.get("name") or _named(last), last.get("data")))
     if len(states) <= len(shown):
-        return None
+        return [], []
     params = [flat(((data or {}).get("params") or {}).get("params.yaml", {}).get("data") or {}) for _, data in states]
     metrics = [
         ((data or {}).get("metrics") or {}).get("metrics/evaluate.json", {}).get("data") or {} for _, data in states
     ]
     keys = [key for key in params[0] if len({repr(values.get(key)) for values in params if values}) > 1]
-    figures = [key for key in FIGURES if any(key in values for values in metrics)]
+    figures = [key for key in EXPERIMENT_FIGURES if any(key in values for values in metrics)]
     rows = [
         [name, *(p.get(key) for key in keys), *(m.get(key) for key in figures)]
         for (name, _), p, m in zip(states, params, metrics, strict=True)
@@ -113,10 +95,22 @@ def _named(state: dict[str, Any]) -> str:
     return state.get("name") or (revision if revision == "workspace" else revision[:7])
 
 
-def _output(root: Path, *command: str) -> str:
-    """What a command prints; nothing where it is missing, fails or does not end."""
+def _git(root: Path, *arguments: str) -> str:
+    """What git says; nothing where it is missing or there is no repository."""
     try:
-        done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False, timeout=PATIENCE)
-    except (OSError, subprocess.TimeoutExpired):
+        return output(root, "git", *arguments, patience=PATIENCE).strip()
+    except (OSError, ValueError):
         return ""
-    return done.stdout if done.returncode == 0 else ""
+
+
+def output(root: Path, *command: str, patience: float | None = None) -> str:
+    """What a command prints. Raises ValueError with its last line when it fails, or has not ended in so many seconds;
+    OSError when it is missing."""
+    try:
+        done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False, timeout=patience)
+    except subprocess.TimeoutExpired as error:
+        raise ValueError(str(error)) from None
+    if done.returncode:
+        lines = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
+        raise ValueError(f"{' '.join(command)}: {lines[-1]}")
+    return done.stdout

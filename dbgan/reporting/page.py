@@ -10,7 +10,7 @@ from dbgan.reporting import charts, figures, images, origin, results
 
 HERE = Path(__file__).parent
 BUDGET = 4_000_000  # bytes for all pictures together; the page stays below 5 MB
-SHOWN = {"test": 8, "real": 8, "bgan": 1}  # pictures of each kind, at most
+SHOWN = {"test": 8, "real": 8, "bgan": 1}  # pictures of each kind, at most; beside them the worst and the best frame
 VIEWS = {  # what a panel shows from left to right: before, then what it may be compared with
     "test": ["blurred", "restored", "sharp"],
     "real": ["photograph", "restored"],
@@ -43,9 +43,9 @@ class Training:
     rows: list[list[str]]
 
 
-def render(metrics: Path, panels: Path, params: dict[str, Any], root: Path) -> str:
-    """The page of the results in `metrics` and `panels` (see `results.read`), made with the loaded `params`; `root`
-    holds dvc.lock and the git repository. What is missing is named in the page; ValueError when all of it is."""
+def render(metrics: Path, panels: Path, params: dict[str, Any], lock: dict[str, Any], root: Path) -> str:
+    """The page of the results in `metrics` and `panels` (see `results.read`), of the git repository `root`, whose
+    params.yaml and dvc.lock are loaded. What is missing is named in the page; ValueError when all of it is."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
     from markupsafe import Markup
 
@@ -54,9 +54,7 @@ def render(metrics: Path, panels: Path, params: dict[str, Any], root: Path) -> s
     evaluated = found.metrics.get("evaluate", {})
     worst, best = figures.extremes(found.frames)
     style, script = ((HERE / name).read_text(encoding="utf-8") for name in ("page.css", "page.js"))
-    trainings = [
-        _training(TRAININGS.get(name, name), curve) for name, curve in _in_order(found.curves).items() if curve
-    ]
+    trainings = [_training(TRAININGS.get(name, name), curve) for name, curve in _in_order(found.curves).items()]
     page = Environment(
         loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     ).get_template("page.html")
@@ -77,12 +75,9 @@ def render(metrics: Path, panels: Path, params: dict[str, Any], root: Path) -> s
         anchors={shown.anchor for shown in comparisons["test"]},
         frames=len(found.frames),
         trainings=trainings,
-        missing=[title for name, title in TRAININGS.items() if not found.curves.get(name)],
+        missing=[title for name, title in TRAININGS.items() if name not in found.curves],
         chart=charts,
-        outdated=[
-            (key, figures.text(then), figures.text(now))
-            for key, then, now in origin.outdated(root / "dvc.lock", params)
-        ],
+        outdated=[(key, figures.text(then), figures.text(now)) for key, then, now in origin.outdated(lock, params)],
         experiments=_experiments(root),
         versions=origin.versions(root),
     )
@@ -139,7 +134,7 @@ def _frame(found: results.Results, number: int) -> dict[str, str]:
     }
 
 
-def _training(title: str, curve: dict[str, list[float | None]]) -> Training:
+def _training(title: str, curve: dict[str, list[float]]) -> Training:
     drawn = charts.thinned(curve)
     short = charts.thinned(curve, TABLE_ROWS)
     made = [charts.chart(name, drawn["step"], values) for name, values in drawn.items() if name != "step"]
@@ -147,10 +142,10 @@ def _training(title: str, curve: dict[str, list[float | None]]) -> Training:
     return Training(
         title,
         [charts.number(step) for step in drawn["step"]],
-        [one for one in made if one],
+        made,
         _table_caption(title, len(curve["step"]), len(short["step"])),
         list(short),
-        [[figures.NONE if value is None else charts.number(value) for value in row] for row in cells],
+        [[charts.number(value) for value in row] for row in cells],
     )
 
 
@@ -164,10 +159,11 @@ def _in_order(curves: dict[str, Any]) -> dict[str, Any]:
 
 
 def _experiments(root: Path) -> tuple[list[str], list[list[str]]] | None:
-    listed = origin.experiments(root)
-    if not listed:
+    """Columns and rows; None where DVC cannot tell."""
+    try:
+        columns, rows = origin.experiments(root)
+    except ValueError:
         return None
-    columns, rows = listed
     digits = [figures.digits(column) for column in columns]
     return columns, [[figures.text(cell, n) for cell, n in zip(row, digits, strict=True)] for row in rows]
 

@@ -45,5 +45,5 @@ def params() -> dict[str, Any]:
 
 @pytest.fixture(scope="session")
 def render(params) -> Callable[[Path], str]:
-    """render(root): the page of the results below `root`."""
-    return lambda root: page.render(root / "metrics", root / "results" / "panels", params, root)
+    """render(root): the page of the results below `root`, of which there is no dvc.lock."""
+    return lambda root: page.render(root / "metrics", root / "results" / "panels", params, {"stages": {}}, root)

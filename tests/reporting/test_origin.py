@@ -1,9 +1,9 @@
 """Where results come from: what DVC and git say, and what happens where there is neither."""
 
 import subprocess
+import sys
 
 import pytest
-import yaml
 
 from dbgan.reporting import origin
 
@@ -30,35 +30,28 @@ def test_a_package_that_is_absent_and_a_changed_commit_are_said(tmp_path, monkey
     assert found["no-such-package"] == "not installed"
 
 
-def locked(tmp_path, stages):
+def locked(**stages):
     entries = {stage: {"params": {"params.yaml": values}} for stage, values in stages.items()}
-    (tmp_path / "dvc.lock").write_text(yaml.safe_dump({"stages": entries | {"no_params": {}}}))
-    return tmp_path / "dvc.lock"
+    return {"stages": entries | {"no_params": {}}}
 
 
-def test_parameters_that_changed_since_the_run_are_found(tmp_path):
-    lock = locked(tmp_path, {"finetune": {"alpha": 0.005, "scales.sample.finetune": {"lr": 1e-5, "steps": 100}}})
-    lock.write_text(lock.read_text().replace("1.0e-05", "1e-05"))  # as DVC writes it
+def test_parameters_that_changed_since_the_run_are_found():
+    lock = locked(finetune={"alpha": 0.005, "scales.sample.finetune": {"lr": 1e-5, "steps": 100}})
     now = {"alpha": 0.005, "finetune": {"lr": 1e-5, "steps": 100}, "seed": 1}
     assert origin.outdated(lock, now) == []
     now["finetune"] = {"lr": 2e-5, "steps": 200}
-    assert origin.outdated(lock, now) == [("finetune.lr", "1e-05", 2e-5), ("finetune.steps", 100, 200)]
+    assert origin.outdated(lock, now) == [("finetune.lr", 1e-5, 2e-5), ("finetune.steps", 100, 200)]
 
 
-def test_a_parameter_of_several_stages_is_named_once_and_the_evaluations_own_never(tmp_path):
-    lock = locked(tmp_path, {"pretrain": {"seed": 1}, "finetune": {"seed": 1}, "evaluate": {"evaluate": {"panels": 4}}})
+def test_a_parameter_of_several_stages_is_named_once_and_the_evaluations_own_never():
+    lock = locked(pretrain={"seed": 1}, finetune={"seed": 1}, evaluate={"evaluate": {"panels": 4}})
     assert origin.outdated(lock, {"seed": 2, "evaluate": {"panels": 6}}) == [("seed", 1, 2)]
 
 
-def test_without_a_lock_nothing_is_outdated(tmp_path):
-    assert origin.outdated(tmp_path / "dvc.lock", {"seed": 2}) == []
-
-
-@pytest.mark.parametrize("text", ["- a\n", "{", "other: 1\n", "null"])
-def test_a_lock_that_is_none_is_named(tmp_path, text):
-    (tmp_path / "dvc.lock").write_text(text)
+@pytest.mark.parametrize("lock", [["a"], {"other": 1}, {"stages": None}, None])
+def test_a_lock_that_is_none_is_named(lock):
     with pytest.raises(ValueError, match=r"dvc\.lock: not a lock file"):
-        origin.outdated(tmp_path / "dvc.lock", {})
+        origin.outdated(lock, {})
 
 
 def state(alpha, psnr, **more):
@@ -93,5 +86,14 @@ def test_an_experiment_that_dvc_cannot_read_is_an_empty_row():
 
 
 def test_without_experiments_there_is_no_table(tmp_path):
-    assert origin.table([state(0.01, 30.0), state(0.01, 30.0, experiments=None)]) is None
-    assert origin.experiments(tmp_path) is None
+    assert origin.table([state(0.01, 30.0), state(0.01, 30.0, experiments=None)]) == ([], [])
+    assert origin.experiments(tmp_path) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("script", "patience", "said"),
+    [("exit(3)", None, "exit code 3"), ("exit('no')", None, ": no"), ("while True: pass", 0.1, "timed out")],
+)
+def test_a_command_that_fails_or_does_not_end_is_named(tmp_path, script, patience, said):
+    with pytest.raises(ValueError, match=f"{sys.executable}.*{said}"):
+        origin.output(tmp_path, sys.executable, "-c", script, patience=patience)

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 from small_run import EVIL, ROOT
 
-from dbgan import runtime
+from dbgan import report, runtime
 from dbgan.reporting.page import BUDGET
 
 SECTIONS = ["figures", "test", "frames", "real", "bgan", "curves", "experiments", "parameters", "versions"]
@@ -143,6 +143,28 @@ def test_what_is_missing_is_named(tmp_path, write_results, render, kept, words):
             path.unlink()
     text = Elements(render(tmp_path)).text
     assert [word for word in words if word not in text] == []
+
+
+def test_experiments_that_dvc_cannot_list_are_not_denied(tmp_path, write_results, render):
+    """The repository has one, but is none of DVC's."""
+    git = ["git", "-c", "user.name=t", "-c", "user.email=t@example.org", "-C", str(tmp_path)]
+    subprocess.run([*git, "init", "-q"], check=True)
+    subprocess.run([*git, "commit", "-q", "--allow-empty", "-m", "first"], check=True)
+    subprocess.run([*git, "update-ref", "refs/exps/00/00/sly-fox", "HEAD"], check=True)
+    text = Elements(render(write_results(tmp_path))).text
+    assert "DVC failed to list them" in text
+    assert "None that started" not in text
+
+
+@pytest.mark.parametrize(("lock", "warned"), [(None, 0), ("seed: 1e-05", 1), ("seed: 118", 0)])
+def test_the_lock_beside_the_parameters_shows_what_changed_since_the_run(tmp_path, write_results, lock, warned):
+    write_results(tmp_path)
+    shutil.copy(ROOT / "params.yaml", tmp_path)
+    if lock:
+        (tmp_path / "dvc.lock").write_text(f"stages: {{pretrain: {{params: {{params.yaml: {{{lock}}}}}}}}}")
+    report.main(tmp_path / "metrics", tmp_path / "results" / "panels", tmp_path / "params.yaml", tmp_path / "page.html")
+    text = (tmp_path / "page.html").read_text()
+    assert text.count("params.yaml has changed") == text.count("1e\N{MINUS SIGN}05</td><td>118") == warned
 
 
 def command(folder: Path) -> subprocess.CompletedProcess:
