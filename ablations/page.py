@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from scipy.stats import t
+from scipy.stats import ttest_1samp
 
 from ablations import plan, records
 from dbgan import runtime
+from dbgan.reporting import markdown
 
 LEVEL = 0.95  # of the intervals
 
@@ -25,7 +26,7 @@ class Figure(NamedTuple):
     matters: float  # smaller differences are of no account, however sure
 
 
-FIGURES = {
+COMPARED = {
     "psnr": Figure("PSNR, dB", 3, 1, 0.05),  # the field's tables have two digits and call tenths a gain
     "psnr_real": Figure("PSNR on real blur, dB", 3, 1, 0.05),
     "blur_effect_real_after": Figure("blur left in real photographs", 3, -1, 0.005),
@@ -38,13 +39,14 @@ class Difference(NamedTuple):
 
     mean: float
     deviation: float  # standard deviation; NaN for one seed
-    margin: float  # half of the interval of the mean; NaN for one seed
+    interval: tuple[float, float]  # of the mean; NaN for one seed
     count: int  # of seeds
 
     @property
     def sure(self) -> bool:
         """Whether the interval leaves 0 out."""
-        return abs(self.mean) > self.margin
+        low, high = self.interval
+        return low > 0 or high < 0
 
 
 def values(rows: records.Rows, variant: str, figure: str) -> dict[int, float]:
@@ -59,9 +61,10 @@ def difference(rows: records.Rows, variant: str, other: str, figure: str) -> Dif
     found = np.array([one[seed] - two[seed] for seed in one if seed in two])
     if not len(found):
         return None
-    deviation = float(found.std(ddof=1)) if len(found) > 1 else np.nan
-    reach = t.ppf((1 + LEVEL) / 2, len(found) - 1) if len(found) > 1 else np.nan
-    return Difference(float(found.mean()), deviation, float(reach * deviation / np.sqrt(len(found))), len(found))
+    mean = float(found.mean())
+    if len(found) == 1:
+        return Difference(mean, np.nan, (np.nan, np.nan), 1)
+    return Difference(mean, float(found.std(ddof=1)), ttest_1samp(found, 0).confidence_interval(LEVEL), len(found))
 
 
 def answer(found: Difference | None, figure: Figure) -> str:
@@ -78,8 +81,8 @@ def answer(found: Difference | None, figure: Figure) -> str:
 
 def settings_table(rows: records.Rows) -> list[str]:
     """Every setting: mean and standard deviation, and its differences from the baseline."""
-    heads = ["setting", "seeds", *(f"{f.label} | difference" for f in FIGURES.values())]
-    lines = [_line(heads), "|---" * (2 + 2 * len(FIGURES)) + "|"]
+    heads = ["setting", "seeds", *(f"{f.label} | difference" for f in COMPARED.values())]
+    lines = [_line(heads), "|---" * (2 + 2 * len(COMPARED)) + "|"]
     lines.append(_line(["blurred, not restored", *_not_restored(rows)]))
     group = None
     for variant in (plan.BASELINE, *plan.VARIANTS):
@@ -88,9 +91,9 @@ def settings_table(rows: records.Rows) -> list[str]:
             continue
         if variant.group and variant.group != group:
             group = variant.group
-            lines.append(_line([f"**{group}**", "", *["", ""] * len(FIGURES)]))
+            lines.append(_line([f"**{group}**", "", *["", ""] * len(COMPARED)]))
         cells = []
-        for key, figure in FIGURES.items():
+        for key, figure in COMPARED.items():
             cells.append(_spread(list(values(rows, variant.name, key).values()), figure.digits))
             found = difference(rows, variant.name, plan.BASELINE.name, key)
             cells.append("" if variant is plan.BASELINE or found is None else _signed(found, figure.digits))
@@ -104,7 +107,7 @@ BEFORE = {"psnr": "psnr_blurred", "psnr_real": "psnr_real_blurred", "blur_effect
 def _not_restored(rows: records.Rows) -> list[str]:
     """The figures of the photographs that the baseline restores, as they are."""
     cells = [str(len(values(rows, plan.BASELINE.name, "psnr_blurred")))]
-    for key, figure in FIGURES.items():
+    for key, figure in COMPARED.items():
         found = values(rows, plan.BASELINE.name, BEFORE[key]) if key in BEFORE else {}
         cells += [_spread(list(found.values()), figure.digits), ""]
     return cells
@@ -131,11 +134,10 @@ def claims_table(rows: records.Rows) -> list[str]:
     for claim, pairs, figures in CLAIMS:
         for one, two in pairs:
             for key in figures:
-                figure, found = FIGURES[key], difference(rows, one, two, key)
+                figure, found = COMPARED[key], difference(rows, one, two, key)
                 if found is None:
                     continue
-                ends = [f"{found.mean + side * found.margin:+.{figure.digits}f}" for side in (-1, 1)]
-                interval = " to ".join(ends) if found.count > 1 else ""
+                interval = " to ".join(f"{end:+.{figure.digits}f}" for end in found.interval) if found.count > 1 else ""
                 mean = f"{found.mean:+.{figure.digits}f}"
                 names = f"{_named(one)} less {_named(two)}"
                 lines.append(
@@ -175,24 +177,18 @@ def _line(cells: list[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def filled(text: str, name: str, lines: list[str]) -> str:
-    """`text` with `lines` between its marks of that name. Raises ValueError without the marks."""
-    begin, end = f"<!-- {name} -->\n", f"<!-- /{name} -->"
-    if begin not in text or end not in text:
-        raise ValueError(f"docs/ablations.md: the marks {begin.strip()} and {end} are missing")
-    head, rest = text.split(begin, 1)
-    return head + begin + "\n".join(lines) + "\n" + end + rest.split(end, 1)[1]
-
-
-def written(text: str, rows: records.Rows) -> str:
-    """The page with both tables made anew."""
-    return filled(filled(text, "claims", claims_table(rows)), "settings", settings_table(rows))
+def written(out: Path, rows: records.Rows) -> str:
+    """The page at `out` with both tables made anew."""
+    tables = {"claims": claims_table(rows), "settings": settings_table(rows)}
+    return markdown.filled(out, {name: "\n".join(lines) for name, lines in tables.items()})
 
 
 def update(rows: records.Rows, csv: Path, out: Path) -> None:
-    """Keep the figures in `csv` and write the tables of `out`."""
+    """Keep the figures in `csv` and write the tables of `out`. Raises ValueError, and leaves both, without figures."""
+    if not rows:
+        raise ValueError("no experiment of the plan is done here; `make ablations` runs them")
+    text = written(out, rows)
     records.write(csv, rows)
-    text = written(out.read_text(encoding="utf-8"), rows)
     with runtime.whole(out) as part:
         part.write_text(text, encoding="utf-8")
     runtime.say(f"{out}: {len(rows)} of {len(plan.experiments())} experiments")

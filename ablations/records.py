@@ -3,19 +3,16 @@
 import csv
 import json
 import math
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import yaml
-
 from ablations import plan
 from dbgan import params as settings
 from dbgan import runtime
-from dbgan.reporting.origin import flat
+from dbgan.reporting.origin import flat, output
 
-FIGURES = (  # of metrics/evaluate.json
+RECORDED = (  # of metrics/evaluate.json
     *("psnr_blurred", "psnr_pretrained", "psnr", "ssim_blurred", "ssim"),
     *("psnr_real_blurred", "psnr_real_pretrained", "psnr_real", "blur_effect_real_before", "blur_effect_real_after"),
     *("bgan_realism", "bgan_diversity", "color_shift", "bgan_color_shift"),
@@ -40,19 +37,19 @@ def done(root: Path) -> dict[str, Experiment]:
     found = {}
     for name, revision in revisions(root).items():
         params, figures, lock = (
-            _output(root, "git", "show", f"{revision}:{file}")
+            output(root, "git", "show", f"{revision}:{file}")
             for file in ("params.yaml", "metrics/evaluate.json", "dvc.lock")
         )
-        stages = yaml.safe_load(lock)["stages"].values()
+        stages = settings.parse(lock)["stages"].values()
         code = {dep["path"]: dep["md5"] for stage in stages for dep in stage["deps"] if dep["path"].endswith(".py")}
-        found[name] = Experiment(flat(yaml.load(params, settings._Loader)), json.loads(figures), code)
+        found[name] = Experiment(flat(settings.parse(params)), json.loads(figures), code)
     return found
 
 
 def revisions(root: Path) -> dict[str, str]:
     """The commits of the plan's experiments that are done, by name."""
     names = {plan.experiment(*one) for one in plan.experiments()}
-    refs = _output(root, "git", "for-each-ref", "--format=%(objectname) %(refname)", "refs/exps").splitlines()
+    refs = output(root, "git", "for-each-ref", "--format=%(objectname) %(refname)", "refs/exps").splitlines()
     named = [(ref.split("/")[-1], ref.split()[0]) for ref in refs]
     return {name: revision for name, revision in named if name in names}
 
@@ -68,7 +65,7 @@ def collected(found: dict[str, Experiment]) -> Rows:
     """The figures of the experiments that are done.
 
     Raises ValueError for one whose settings are not the plan's, or that differs from the others in another setting or
-    in its code: such figures do not belong into one table.
+    in its code: such figures do not belong in one table.
     """
     rows, first = {}, {}
     for variant, seed in plan.experiments():
@@ -77,14 +74,14 @@ def collected(found: dict[str, Experiment]) -> Rows:
         params, figures, code = found[name]
         changes = plan.settings(variant, seed)
         for key, value in changes.items():
-            if params.get(key) != yaml.safe_load(value):
+            if params.get(key) != settings.parse(value):
                 message = f"{name}: {key} is {params.get(key)}, not {value}; `dvc exp rm {name}`, then run it anew"
                 raise ValueError(message)
         for what, value in (code | {key: params[key] for key in params.keys() - changes.keys()}).items():
             other, known = first.setdefault(what, (name, value))
             if known != value:
                 raise ValueError(f"{other} and {name} ran with unlike {what}; `dvc exp rm` one, then run it anew")
-        rows[variant.name, seed] = {key: _number(figures[key]) for key in FIGURES}
+        rows[variant.name, seed] = {key: _number(figures[key]) for key in RECORDED}
     return rows
 
 
@@ -101,7 +98,7 @@ def write(path: Path, rows: Rows) -> None:
 
 
 def read(path: Path) -> Rows:
-    """Read them."""
+    """The figures that `write` wrote."""
     with path.open(encoding="utf-8", newline="") as file:
         return {
             (line.pop("variant"), int(line.pop("seed"))): {key: float(v or "nan") for key, v in line.items()}
@@ -111,12 +108,4 @@ def read(path: Path) -> Rows:
 
 def dvc(root: Path, *arguments: str) -> str:
     """What a command of DVC prints. Raises ValueError with its last line when it fails."""
-    return _output(root, sys.executable, "-m", "dvc", *arguments)
-
-
-def _output(root: Path, *command: str) -> str:
-    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
-    if done.returncode:
-        lines = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
-        raise ValueError(f"{' '.join(command)}: {lines[-1]}")
-    return done.stdout
+    return output(root, sys.executable, "-m", "dvc", *arguments)

@@ -37,10 +37,12 @@ def main(
     records.dvc(root, "queue", "start", "--jobs", str(jobs))
     wait(root)
     ready = records.done(root)
-    page.update(records.collected(ready), csv, out)
+    if ready:
+        page.update(records.collected(ready), csv, out)
     names = [plan.experiment(*one) for one in plan.experiments()]
     if failed := [name for name in names if name not in ready]:
-        raise ValueError(f"{', '.join(failed)} failed; `dvc queue logs NAME` says why; the others are in {out}")
+        others = f"the others are in {out}" if ready else f"{out} stays as it is"
+        raise ValueError(f"{', '.join(failed)} failed; `dvc queue logs NAME` says why; {others}")
 
 
 def wait(root: Path) -> None:

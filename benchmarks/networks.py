@@ -19,6 +19,7 @@ from typing import Any
 import typer
 
 from dbgan import runtime
+from dbgan.reporting import markdown
 
 # One image in, one of the same size out: the name in `build_generator`, and what differs from its defaults.
 NETWORKS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -34,7 +35,7 @@ FRAME = (720, 1280)
 LONG = 20.0  # seconds: a frame that takes longer is measured once, another one RUNS times after one to warm up
 RUNS = 5
 WARM_UP = (64, 64)  # even the first frame finds threads awake and libraries loaded
-READMES = ("README.md", "benchmarks/README.md")
+READMES = {"suite": ["benchmarks/README.md"], "networks": ["README.md", "benchmarks/README.md"]}  # with their tables
 
 
 def machine() -> dict[str, Any]:
@@ -193,15 +194,11 @@ def record(name: str, results: dict[str, Any]) -> None:
 
 
 def show(name: str, text: str) -> None:
-    """Put `text` between the marks <!-- name --> and <!-- /name --> of the READMEs that have them."""
-    for readme in (runtime.root() / path for path in READMES):
-        if not readme.exists():
-            continue
-        before, opening, rest = readme.read_text(encoding="utf-8").partition(f"<!-- {name} -->")
-        _, closing, after = rest.partition(f"<!-- /{name} -->")
-        if opening and closing:
-            with runtime.whole(readme) as part:
-                part.write_text(f"{before}{opening}\n{text}\n{closing}{after}", encoding="utf-8")
+    """Put the table of that name into its READMEs."""
+    for readme in (runtime.root() / path for path in READMES[name]):
+        filled = markdown.filled(readme, {name: text})
+        with runtime.whole(readme) as part:
+            part.write_text(filled, encoding="utf-8")
 
 
 def main(height: int = FRAME[0], width: int = FRAME[1], only: list[str] | None = None) -> None:

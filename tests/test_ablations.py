@@ -6,19 +6,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import yaml
+from typer.testing import CliRunner
 
-from ablations import page, pictures, plan, records
+from ablations import page, pictures, plan, records, run
 from dbgan import params as settings
 from dbgan.reporting.origin import flat
 
 ROOT = Path(__file__).parents[1]
-PSNR = page.FIGURES["psnr"]
+PSNR = page.COMPARED["psnr"]
 
 
 def rows(**psnr):
     """Figures of variants, {name: PSNR for each seed}; every other figure is 0."""
-    nothing = dict.fromkeys(records.FIGURES, 0.0)
+    nothing = dict.fromkeys(records.RECORDED, 0.0)
     return {
         (name.replace("_", "-"), seed): nothing | {"psnr": value}
         for name, values in psnr.items()
@@ -28,24 +28,24 @@ def rows(**psnr):
 
 def shown(variant, seed, psnr=30.0, code="1", **changes):
     """An experiment of the plan that is done."""
-    params = yaml.load((ROOT / "params.yaml").read_text(), settings._Loader)
+    params = settings.read(ROOT / "params.yaml")
     for dotted, new in (plan.settings(variant, seed) | changes).items():
         *sections, key = dotted.split(".")
         at = params
         for section in sections:
             at = at[section]
-        at[key] = yaml.safe_load(new)
-    figures = dict.fromkeys(records.FIGURES, 0.5) | {"psnr": psnr, "color_shift": [0.1, -0.4, 0.2]}
+        at[key] = settings.parse(new)
+    figures = dict.fromkeys(records.RECORDED, 0.5) | {"psnr": psnr, "color_shift": [0.1, -0.4, 0.2]}
     return {plan.experiment(variant, seed): records.Experiment(flat(params), figures, {"stages/finetune.py": code})}
 
 
 def test_the_plan_changes_existing_keys_and_each_variant_differs_from_the_baseline():
-    shipped = flat(yaml.load((ROOT / "params.yaml").read_text(), settings._Loader))
+    shipped = flat(settings.read(ROOT / "params.yaml"))
     for variant in plan.VARIANTS:
         assert len(variant.changes) == 1
         assert plan.settings(variant, 1).keys() <= shipped.keys()
         for key, value in variant.changes.items():
-            assert yaml.safe_load(value) != shipped[key]
+            assert settings.parse(value) != shipped[key]
     names = [plan.experiment(*one) for one in plan.experiments()]
     assert len(set(names)) == len(names) == (1 + len(plan.VARIANTS)) * len(plan.SEEDS)
 
@@ -94,14 +94,15 @@ def test_differences_are_taken_seed_by_seed():
     found = page.difference(rows(baseline=[30, 40, 50], vanilla=[31, 42, 53]), "vanilla", "baseline", "psnr")
     assert found.mean == pytest.approx(2)
     assert found.deviation == pytest.approx(1)
-    assert found.margin == pytest.approx(4.302653 / math.sqrt(3), rel=1e-6)  # Student's t, 97.5 %, 2 degrees
+    margin = 4.302653 / math.sqrt(3)  # Student's t, 97.5 %, 2 degrees
+    assert found.interval == pytest.approx((2 - margin, 2 + margin), rel=1e-6)
     assert found.count == 3
     assert not found.sure
 
 
 def test_a_seed_that_one_setting_lacks_is_left_out():
-    found = page.difference(rows(baseline=[30, 40, 50], vanilla=[31, 41]), "vanilla", "baseline", "psnr")
-    assert (found.mean, found.count) == (1, 2)
+    found = page.difference(rows(baseline=[30, 40, 50], vanilla=[31, 43]), "vanilla", "baseline", "psnr")
+    assert (found.mean, found.count) == (2, 2)
     assert page.difference(rows(baseline=[30]), "vanilla", "baseline", "psnr") is None
 
 
@@ -122,17 +123,20 @@ def test_answers(gains, better, said):
     assert page.answer(found, PSNR._replace(better=better)) == said
 
 
-def test_the_tables_hold_means_and_differences():
-    text = "# Title\n\n<!-- claims -->\nold\n<!-- /claims -->\nReading.\n<!-- settings -->\n<!-- /settings -->\nEnd\n"
-    written = page.written(text, rows(baseline=[30, 40, 50], mix_0=[29, 39, 49], lsgan=[31, 42, 53]))
+def test_the_tables_hold_means_and_differences(tmp_path):
+    (tmp_path / "page.md").write_text(
+        "# Title\n\n<!-- claims -->\nold\n<!-- /claims -->\nReading.\n<!-- settings -->\n<!-- /settings -->\nEnd\n"
+    )
+    figures = rows(baseline=[30, 40, 50], mix_0=[29, 39.1, 48.9], lsgan=[31, 42, 53])
+    written = page.written(tmp_path / "page.md", figures)
     assert "old" not in written
     assert written.startswith("# Title\n\n<!-- claims -->\n| claim |")
     assert "Reading.\n<!-- settings -->\n| setting |" in written
     assert "| as in params.yaml | 3 | 40.000 ± 10.000 |  |" in written
-    assert "| 0 (without BGAN) | 3 | 39.000 ± 10.000 | **-1.000 ± 0.000** |" in written
+    assert "| 0 (without BGAN) | 3 | 39.000 ± 9.950 | **-1.000 ± 0.100** |" in written
     assert "| lsgan | 3 | 42.000 ± 11.000 | +2.000 ± 1.000 |" in written
     assert (
-        "| BGAN helps | baseline less `mix.realistic=0` | PSNR, dB | +1.000 | +1.000 to +1.000 | 3 | seen |" in written
+        "| BGAN helps | baseline less `mix.realistic=0` | PSNR, dB | +1.000 | +0.752 to +1.248 | 3 | seen |" in written
     )
     assert "vanilla" not in written
 
@@ -150,11 +154,36 @@ def test_pictures_need_the_experiments(tmp_path):
         pictures.main(tmp_path, tmp_path / "mix.jpg")
 
 
-def test_a_page_without_its_marks_is_refused():
-    with pytest.raises(ValueError, match="claims"):
-        page.written("# Title", rows(baseline=[30]))
+@pytest.fixture
+def committed(tmp_path):
+    """Arguments of the commands: figures and a page in a repository without any experiment."""
+    subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
+    for name in ("figures.csv", "page.md"):
+        (tmp_path / name).write_text("committed")
+    yield ["--csv", str(tmp_path / "figures.csv"), "--out", str(tmp_path / "page.md")]
+    assert {(tmp_path / name).read_text() for name in ("figures.csv", "page.md")} == {"committed"}
+
+
+def test_without_any_experiment_nothing_is_written(committed):
+    result = CliRunner().invoke(page.app, committed)
+    assert result.exit_code == 1
+    assert result.stderr == "page: no experiment of the plan is done here; `make ablations` runs them\n"
+
+
+def test_experiments_that_all_failed_are_named(committed, monkeypatch):
+    monkeypatch.setattr(run, "POLL", 0)
+    monkeypatch.setattr(records, "dvc", lambda root, *arguments: "")
+    result = CliRunner().invoke(run.app, committed)
+    assert result.exit_code == 1
+    names = ", ".join(plan.experiment(*one) for one in plan.experiments())
+    assert f"run: {names} failed; `dvc queue logs NAME` says why" in result.stderr
+
+
+def test_a_page_without_its_marks_is_refused_before_anything_is_written(committed, tmp_path):
+    with pytest.raises(ValueError, match=r"page\.md: the marks <!-- claims -->"):
+        page.update(rows(baseline=[30]), tmp_path / "figures.csv", tmp_path / "page.md")
 
 
 def test_the_committed_page_is_made_from_the_committed_figures():
-    text = (ROOT / "docs" / "ablations.md").read_text(encoding="utf-8")
-    assert page.written(text, records.read(ROOT / "docs" / "ablations.csv")) == text
+    out = ROOT / "docs" / "ablations.md"
+    assert page.written(out, records.read(ROOT / "docs" / "ablations.csv")) == out.read_text(encoding="utf-8")

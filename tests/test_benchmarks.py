@@ -2,12 +2,15 @@
 
 import json
 import os
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from benchmarks import networks
+from dbgan.reporting import markdown
 
+ROOT = Path(__file__).parents[1]
 SMALL = ["--height", "16", "--width", "24"]
 
 
@@ -65,11 +68,11 @@ def test_a_short_run_is_repeated_and_a_long_one_is_not(small, monkeypatch, long,
 def test_a_full_run_writes_results_and_both_tables(small, tmp_path):
     (tmp_path / "benchmarks").mkdir()
     marked = "before\n<!-- networks -->\nold\n<!-- /networks -->\nafter\n"
-    for readme in networks.READMES:
+    for readme in networks.READMES["networks"]:
         (tmp_path / readme).write_text(marked)
     result = run(*SMALL)
     assert result.exit_code == 0, result.output
-    for readme in networks.READMES:
+    for readme in networks.READMES["networks"]:
         assert (tmp_path / readme).read_text() == marked.replace("old\n", result.stdout)
     results = json.loads((tmp_path / "benchmarks" / "results.json").read_text())["networks"]
     assert {"cpu", "threads", "gpu", "torch", "height", "width", "rows"} <= results.keys()
@@ -86,11 +89,18 @@ def test_results_of_one_benchmark_leave_those_of_others(tmp_path):
     assert found == {"networks": {"rows": [2]}, "suite": {"ratios": [1]}}
 
 
-def test_a_readme_without_marks_stays_as_it_is(tmp_path):
-    (tmp_path / "README.md").write_text("<!-- networks -->, but no end")
-    networks.show("networks", "table")
-    assert (tmp_path / "README.md").read_text() == "<!-- networks -->, but no end"
+def test_a_readme_without_marks_is_named_and_stays_as_it_is(tmp_path):
+    (tmp_path / "README.md").write_text("<!-- networks -->\nbut no end")
+    with pytest.raises(ValueError, match=r"README\.md: the marks <!-- networks --> and <!-- /networks -->"):
+        networks.show("networks", "table")
+    assert (tmp_path / "README.md").read_text() == "<!-- networks -->\nbut no end"
     assert [path.name for path in tmp_path.iterdir()] == ["README.md"]
+
+
+@pytest.mark.parametrize("name", networks.READMES)
+def test_the_committed_readmes_have_their_marks(name):
+    for readme in networks.READMES[name]:
+        assert "new table" in markdown.filled(ROOT / readme, {name: "new table"})
 
 
 def test_a_quick_run_writes_nothing(small, tmp_path):
