@@ -16,7 +16,8 @@ class Variant(NamedTuple):
 # the baseline of the same seed.
 SEEDS = (118, 119, 120)
 
-# One thread for each training: two experiments side by side on two cores are half as fast again as one on both.
+# One thread for each training: two experiments side by side on two cores get 1.5 times as much done as one
+# after the other on both.
 ALWAYS = {"scale": "sample", "scales.sample.threads": "1"}
 
 BASELINE = Variant("baseline", "", "as in params.yaml", {})

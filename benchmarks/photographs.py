@@ -71,7 +71,7 @@ def measure(height: int = 4000, width: int = 6000) -> dict[str, Any]:
 def main(
     height: Annotated[int, typer.Option(help="Pixels.")] = 4000, width: Annotated[int, typer.Option()] = 6000
 ) -> None:
-    """Print a table; nothing is written."""
+    """Print a line for each file; nothing is written."""
     typer.echo(place(in_own_process(machine)))
     for name, found in measure(height, width).items():
         ratio, peak = found["seconds"] / found["tiles"], found["peak_bytes"] / 1e6

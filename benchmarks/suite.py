@@ -18,7 +18,8 @@ Row = dict[str, Any]
 
 
 def row(what: str, shipped: float | None, plain: float | None, ratio: float | None, unit: str) -> Row:
-    """A line of the table; `ratio` is how many times better the shipped way is, None where it was not measured."""
+    """A line of the table; None is what was not measured. `ratio` is how many times better the shipped way is; in a
+    row beside something else, and of losses, `shipped` / `plain`."""
     return {"what": what, "shipped": shipped, "plain": plain, "ratio": ratio, "unit": unit}
 
 
