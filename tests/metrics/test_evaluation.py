@@ -1,4 +1,4 @@
-"""The three measurements of the evaluation, with toy networks and numbers checked by hand."""
+"""The measurements of the evaluation, with toy networks and numbers checked by hand."""
 
 import math
 
@@ -21,41 +21,11 @@ def flat(level, size=16):
 
 
 def brighter(levels):
-    return lambda photo: photo + np.uint8(levels)
+    return lambda photo: photo + np.asarray(levels, np.uint8)
 
 
 def softer(photo):
     return gaussian_filter(photo, (2, 2, 0))
-
-
-class Shown:
-    """Keeps what is given to it as worth a picture."""
-
-    def __init__(self):
-        self.pictures = []
-
-    def __call__(self, number, images):
-        self.pictures.append((number, images))
-
-
-def restored_pairs(pairs, pretrained, final, show):
-    """Rows and means of (name, blurred, sharp), and `show` given the photographs."""
-    rows = []
-    for number, pair in enumerate(pairs):
-        row, images = evaluation.restored_pair(*pair, pretrained, final)
-        rows.append(row)
-        show(number, images)
-    return rows, evaluation.means_of_pairs(rows)
-
-
-def restored_real(photos, final, show):
-    """Means of photographs, and `show` given them."""
-    rows = []
-    for number, photo in enumerate(photos):
-        row, images = evaluation.restored_real(photo, final)
-        rows.append(row)
-        show(number, images)
-    return evaluation.means_of_real(rows)
 
 
 def decibels(*differences):
@@ -66,7 +36,8 @@ def decibels(*differences):
 def test_restored_pairs_by_hand():
     """Blurred photographs 10 and 20 levels too dark; the pre-trained network adds 5 levels, the final one 9."""
     pairs = [("a", flat(90), flat(100)), ("b", flat(80), flat(100))]
-    rows, means = restored_pairs(iter(pairs), brighter(5), brighter(9), Shown())
+    rows = [evaluation.restored_pair(*pair, brighter(5), brighter(9))[0] for pair in pairs]
+    means = evaluation.means_of_pairs(rows)
     assert [row["frame"] for row in rows] == ["a", "b"]
     assert [row["psnr_blurred"] for row in rows] == pytest.approx([decibels(10), decibels(20)])
     assert [row["psnr_pretrained"] for row in rows] == pytest.approx([decibels(5), decibels(15)])
@@ -80,49 +51,69 @@ def test_restored_pairs_by_hand():
 
 def test_restored_pairs_give_every_figure_of_every_state_and_its_mean():
     sharp, blurred = crops(0, 2), crops(2, 2)
-    rows, means = restored_pairs(zip("ab", blurred, sharp, strict=True), softer, brighter(0), Shown())
+    pairs = zip("ab", blurred, sharp, strict=True)
+    rows = [evaluation.restored_pair(*pair, softer, brighter(0))[0] for pair in pairs]
     for row, b, s in zip(rows, blurred, sharp, strict=True):
         expected = {"frame": row["frame"], "delta_e": image.delta_e(b, s), "delta_e_blurred": image.delta_e(b, s)}
         expected |= image.scores(b, s) | image.scores(b, s, "_blurred") | image.scores(softer(b), s, "_pretrained")
         expected |= dict(zip(("color_shift_r", "color_shift_g", "color_shift_b"), image.color_shift(b, s), strict=True))
         assert row == expected
+    means = evaluation.means_of_pairs(rows)
     assert means.keys() == rows[0].keys() - {"frame", *(f"color_shift_{c}" for c in "rgb")} | {"color_shift"}
     for name in means.keys() - {"color_shift"}:
         assert means[name] == pytest.approx((rows[0][name] + rows[1][name]) / 2), name
 
 
-def test_restored_pairs_show_blurred_restored_and_sharp():
-    shown, pairs = Shown(), [("a", flat(90), flat(100)), ("b", flat(80), flat(120))]
-    restored_pairs(pairs, brighter(5), brighter(9), shown)
-    assert [number for number, _ in shown.pictures] == [0, 1]
-    levels = [[photo[0, 0, 0] for photo in images] for _, images in shown.pictures]
-    assert levels == [[90, 99, 100], [80, 89, 120]]
+def test_a_restored_pair_gives_the_blurred_the_restored_and_the_sharp_photograph():
+    _, images = evaluation.restored_pair("a", flat(90), flat(100), brighter(5), brighter(9))
+    assert [photo[0, 0, 0] for photo in images] == [90, 99, 100]
 
 
 def test_colour_shift_of_single_channels_keeps_its_order():
-    sharp = flat(100)
-    _, means = restored_pairs(
-        [("a", sharp, sharp)], brighter(0), lambda photo: photo + np.array([3, 0, 1], np.uint8), Shown()
-    )
-    assert means["color_shift"] == [3, 0, 1]
+    row, _ = evaluation.restored_pair("a", flat(100), flat(100), brighter(0), brighter([3, 0, 1]))
+    assert evaluation.means_of_pairs([row])["color_shift"] == [3, 0, 1]
 
 
 def test_real_photographs_are_measured_before_and_after():
-    photos, shown = crops(1), Shown()
-    found = restored_real(iter(photos), softer, shown)
+    photos = crops(1)
+    rows, pairs = zip(*(evaluation.restored_real(photo, softer) for photo in photos), strict=True)
+    found = evaluation.means_of_real(rows)
     assert found["blur_effect_real_before"] == pytest.approx(realism.blur_effects(photos).mean())
     after = realism.blur_effects([softer(photo) for photo in photos]).mean()
     assert found["blur_effect_real_after"] == pytest.approx(after)
     assert found["blur_effect_real_after"] > found["blur_effect_real_before"]
-    assert [number for number, _ in shown.pictures] == [0, 1, 2]
-    before_and_after = [photos[1], softer(photos[1])]
-    assert all((a == b).all() for a, b in zip(shown.pictures[1][1], before_and_after, strict=True))
+    for photo, (before, restored) in zip(photos, pairs, strict=True):
+        assert (before == photo).all()
+        assert (restored == softer(photo)).all()
 
 
 @pytest.mark.parametrize("photos", [[], [flat(90)]])
 def test_without_real_photographs_that_have_contrast_there_is_no_figure(photos):
-    found = restored_real(photos, brighter(0), Shown())
+    found = evaluation.means_of_real([evaluation.restored_real(photo, brighter(0))[0] for photo in photos])
     assert found == {"blur_effect_real_before": None, "blur_effect_real_after": None}
+
+
+def test_a_known_photograph_is_measured_before_and_after_each_network():
+    """10 and 20 levels too dark, as above."""
+    rows = [evaluation.restored_known(flat(level), flat(100), brighter(5), brighter(9)) for level in (90, 80)]
+    assert rows[0] == pytest.approx(
+        {"psnr_real_blurred": decibels(10), "psnr_real_pretrained": decibels(5), "psnr_real": decibels(1)}
+    )
+    assert evaluation.means_of_known(rows) == pytest.approx(
+        {"psnr_real_blurred": decibels(10, 20), "psnr_real_pretrained": decibels(5, 15), "psnr_real": decibels(1, 11)}
+    )
+    assert set(evaluation.means_of_known([]).values()) == {None}
+
+
+def test_flat_deviation_is_the_largest_change_anywhere_to_any_flat_photograph():
+    def rim(photo):
+        changed = photo.copy()
+        changed[-1, 0, 2] -= 7 if photo.shape == (7, 5, 3) else 2
+        return changed
+
+    assert evaluation.flat_deviation(brighter(0)) == 0
+    assert evaluation.flat_deviation(brighter(3)) == 3
+    assert evaluation.flat_deviation(rim) == 7
 
 
 def test_bgan_that_blurs_like_the_real_camera_has_realism_0():
