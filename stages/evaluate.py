@@ -41,7 +41,8 @@ def simulated(listing, root: Path, camera, seed: int, number: int) -> tuple:
 
     scenes = list({frame.path: frame for frame in listing.test_sharp}.values())
     sharp = listings.load_frame(root, scenes[number // SHAKES])
-    return shake.blur(sharp, camera, np.random.default_rng([seed, number, 1])), sharp
+    apart = [seed, number, 0, 1]  # the data set's own shakes are drawn from [seed, photograph, shake]
+    return shake.blur(sharp, camera, np.random.default_rng(apart)), sharp
 
 
 def main(
