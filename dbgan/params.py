@@ -69,12 +69,12 @@ def merged(params: Any, path: Path) -> dict[str, Any]:
     if params.get("scale") not in SCALES:
         raise ValueError(f"{path}, scale: {params.get('scale')!r} is not one of {', '.join(SCALES)}")
     if set(scales) != set(SCALES):
-        raise ValueError(f"{path}, scales: must hold exactly {', '.join(SCALES)}, not {sorted(scales)}")
+        raise ValueError(f"{path}, scales: must hold exactly {', '.join(SCALES)}, not {sorted(map(str, scales))}")
     for name in SCALES:
         if not isinstance(scales[name], dict):
             raise ValueError(f"{path}, scales.{name}: a section with keys is needed, not {scales[name]!r}")
     if odd := set(scales["sample"]) ^ set(scales["paper"]):
-        raise ValueError(f"{path}, scales: only one of the scales has {sorted(odd)}")
+        raise ValueError(f"{path}, scales: only one of the scales has {sorted(map(str, odd))}")
     return _integers(_merge(params, scales[params["scale"]], path, ""))
 
 
@@ -121,15 +121,15 @@ def _check(kind: type[T], values: Any, name: str, where: Mapping[str, str]) -> T
         raise ValueError("; ".join(faults)) from None
 
 
-def _merge(base: dict, scale: dict | None, path: Path, prefix: str) -> dict:
+def _merge(base: dict, scale: dict, path: Path, prefix: str) -> dict:
     merged = dict(base)
-    for key, new in (scale or {}).items():
-        if key in merged and isinstance(merged[key], dict) and isinstance(new, dict):
+    for key, new in scale.items():
+        if isinstance(merged.get(key), dict) and isinstance(new, dict):
             merged[key] = _merge(merged[key], new, path, f"{prefix}{key}.")
-        elif key in merged and new is not None:
+        elif key in merged:
             raise ValueError(f"{path}, {prefix}{key}: set both at the top and in the scale")
-        elif key not in merged:
-            merged[key] = new if new is not None else {}
+        else:
+            merged[key] = new
     return merged
 
 
