@@ -44,7 +44,7 @@ def multiple(name: str, config: dict[str, Any]) -> int:
 
 
 def sees(function: Function, name: str, config: dict[str, Any]) -> tuple[int | None, int]:
-    """What `tiles.cuts_for` asks of the generator `name` built with `config`, of which `function` is made: its reach and
+    """What `tiles.cuts_for` asks of a generator, `name` built with `config`, of which `function` is made: reach and
     multiple."""
     grid = multiple(name, config)
     return reach(function, grid), grid
