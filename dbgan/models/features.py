@@ -35,7 +35,7 @@ class VGGFeatures(nn.Module):
     Structured Output Dependencies", CVPR 2021); He's initialisation keeps the scale of the signal.
     """
 
-    def __init__(self, p: PerceptualParams, seed: int = 0) -> None:
+    def __init__(self, p: PerceptualParams) -> None:
         super().__init__()
         layers: OrderedDict[str, nn.Module] = OrderedDict()
         channels = 3
@@ -51,7 +51,7 @@ class VGGFeatures(nn.Module):
         self.register_buffer("mean", torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1), persistent=False)
         if p.weights == RANDOM:
-            generator = torch.Generator().manual_seed(seed)
+            generator = torch.Generator().manual_seed(0)
             for conv in self.features:
                 if isinstance(conv, nn.Conv2d):
                     nn.init.kaiming_normal_(conv.weight, generator=generator)

@@ -91,7 +91,7 @@ class TransformedBlock(nn.Module):
 
 class SFTNet(nn.Module):
     """The authors' generator, of any H and W: image (N, 3, H, W) in [0, 1] and condition (N, condition_channels,
-    scale * H, scale * W), as two arguments or one pair -> (N, 3, scale * H, scale * W), not clamped.
+    scale * H, scale * W) -> (N, 3, scale * H, scale * W), not clamped.
 
     The condition has the size of the output; the first conv of its network brings it to that of the image. Each factor
     of 2 in `scale` is one pixel shuffle after the trunk. At scale 1, which is ours, that conv is a 1x1 one and there
@@ -123,9 +123,7 @@ class SFTNet(nn.Module):
         shuffles = [(conv3x3(width, 4 * width), nn.PixelShuffle(2), nn.ReLU()) for _ in range(doublings)]
         self.tail = nn.Sequential(*chain(*shuffles), conv3x3(width, width), nn.ReLU(), conv3x3(width, 3))
 
-    def forward(self, image: Tensor | tuple[Tensor, Tensor], condition: Tensor | None = None) -> Tensor:
-        if condition is None:
-            image, condition = image  # one pair, as the authors' network takes it
+    def forward(self, image: Tensor, condition: Tensor) -> Tensor:
         n, _, height, width = image.shape
         fitting = (n, height * self.scale, width * self.scale)
         found = (len(condition), *condition.shape[-2:])

@@ -84,7 +84,5 @@ class SRResNet(nn.Module):
         x = F.relu(self.before_tail(x))
         if self.skip:
             return blurred + self.tail(x)
-        if x.dtype == torch.float32:
-            return self.tail(x)
         with torch.autocast(x.device.type, enabled=False):  # what comes now is the image: bfloat16 has too few levels
             return self.tail(x.float())

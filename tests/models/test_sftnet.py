@@ -76,12 +76,6 @@ def test_sftnet_is_the_authors_one():
         assert difference <= 10 * GOLDEN["sftnet/noise"]
 
 
-def test_image_and_condition_may_come_as_one_pair():
-    network, photo = core(2), images(5, 7)
-    condition = images(10, 14, channels=5)
-    assert network((photo, condition)).equal(network(photo, condition))
-
-
 @pytest.mark.parametrize(("config", "network"), [(SFTConfig, SFTDeblurGenerator), (SFTBlurConfig, SFTBlurGenerator)])
 def test_configs_name_the_arguments(config, network):
     assert [field.name for field in fields(config)] == list(inspect.signature(network).parameters)
