@@ -55,6 +55,6 @@ def load(path: Path, build: Callable[..., nn.Module], names: Collection[str]) ->
     try:
         network = build(found, **config)
         network.load_state_dict(load_file(path), strict=True)
-    except (SafetensorError, TypeError, RuntimeError) as error:
+    except Exception as error:  # a network raises whatever it likes at arguments that it was not made for
         raise ValueError(f"{path}: does not fit its network: {' '.join(str(error).split())}") from None
     return network.eval()

@@ -9,6 +9,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from dbgan import checkpoint
+from dbgan.models.generators import build_generator
 
 CONFIG = {"inputs": 3, "outputs": 2}
 
@@ -124,6 +125,14 @@ def test_a_file_that_is_none_of_ours_is_named_in_one_line(path, damage):
         checkpoint.load(path, build, ["net"])
     assert str(path) in str(error.value)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(("name", "config"), [("mprnet", {"reduction": 0}), ("srresnet", {"scale": 2, "skip": True})])
+def test_arguments_that_no_network_can_have_are_told_with_the_file(tmp_path, name, config):
+    path = tmp_path / "odd.safetensors"
+    save_file({"a": torch.zeros(1)}, path, metadata={"network": json.dumps({"name": name, "config": config})})
+    with pytest.raises(ValueError, match=r"odd\.safetensors: does not fit its network: [^\n]+$"):
+        checkpoint.load(path, build_generator, [name])
 
 
 def test_a_network_of_any_of_the_names_is_taken(path):
