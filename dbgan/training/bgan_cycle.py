@@ -8,26 +8,21 @@ from typing import Literal
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from dbgan.losses.adversarial import OBJECTIVES, Objective, draw_share, penalty
+from dbgan.losses.adversarial import OBJECTIVES
 from dbgan.losses.content import color, perceptual, sameness
+from dbgan.training.adversarial import AdversarialParams, critic_loss, judge
 from dbgan.training.distributed import ALONE, Place
-from dbgan.training.optim import Means, OptimParams, adam, begin, frozen, judge, ready, update, weighted
+from dbgan.training.optim import Means, adam, begin, frozen, ready, update, weighted
 from dbgan.training.resume import Values
 
 
 @dataclass(frozen=True)
-class BganParams(OptimParams):
-    """BGAN's training; beta, objective and critic stand at the top of params.yaml."""
+class BganParams(AdversarialParams):
+    """BGAN's training."""
 
     pairing: Literal["unpaired", "paired"]  # cycle training, or bgan_paired
-    beta: float  # weight of the adversarial losses
-    objective: Objective  # what critics and generators are trained on against each other
-    critic: Literal["vgg", "patch"]  # the critics' network
-    critic_width: int  # channels of the critics' first layer
     critic_lr: float  # learning rate of the critics at the start; it falls like the generators'
     critic_luminance: bool  # the critics see standardised luminance instead of colours
-    perceptual: float  # weight of the perceptual distance between a blur and its sharp photograph
-    color: float  # weight of the loss of colour that is not its sharp photograph's
     cycle: float  # unpaired: weight of the cycle consistency, L1
     identity: float  # unpaired: weight of the identity loss, L1
     sameness: float  # unpaired: weight of the loss of noise maps that make no difference
@@ -35,8 +30,10 @@ class BganParams(OptimParams):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.critic_width < 1 or self.pixel_steps < 0 or self.critic_lr <= 0:
-            raise ValueError("critic_width must be at least 1, pixel_steps at least 0, critic_lr above 0")
+        if self.pixel_steps < 0 or self.critic_lr <= 0:
+            raise ValueError("pixel_steps must be at least 0, critic_lr above 0")
+        if self.pairing == "paired" and not self.pixel_steps:
+            raise ValueError("pixel_steps must be above 0 with pairing paired: nothing else is learnt from the pairs")
 
 
 class CycleStep:
@@ -80,7 +77,7 @@ class CycleStep:
             "identity_blurred": p.identity,
             "sameness": p.sameness,
         }
-        self.generator_loss, self.critic_loss = OBJECTIVES[p.objective]
+        self.generator_loss, _ = OBJECTIVES[p.objective]
         self.p, self.seed, self.device, self.place = p, seed, device, place
 
     def _networks(self) -> dict[str, nn.Module]:
@@ -124,7 +121,7 @@ class CycleStep:
         begin(n, self.p, *self.optimizers.values())
         for draw, batch in self.place.draws(self.seed, n, batches):
             sharp, paired, blurred = (images.to(self.device, non_blocking=True) for images in batch)
-            noises, shares = partial(self.blur.draw_noise, generator=draw), partial(draw_share, generator=draw)
+            noises = partial(self.blur.draw_noise, generator=draw)
             noise, other_noise = (self.place.own(noises, sharp) for _ in range(2))
             # In the curve, what is not trained on is 0.
             losses = dict.fromkeys([*self.weights, "blur_critic", "sharp_critic", "pixel"], sharp.new_zeros(()))
@@ -135,11 +132,10 @@ class CycleStep:
                 continue
             fake_blurred, fake_sharp = self.blur(sharp, noise), self.deblur(blurred)
             # Critics: tell real blurred photographs from BGAN's, and sharp photographs from deblurred ones.
+            tell = partial(critic_loss, self.p.objective, draw=draw, place=self.place)
             critics = {
-                "blur_critic": self.critic_loss(*judge(self.blur_critic, blurred, fake_blurred.detach(), self.place))
-                + penalty(self.p.objective, self.blur_critic, blurred, fake_blurred, self.place.own(shares, blurred)),
-                "sharp_critic": self.critic_loss(*judge(self.sharp_critic, sharp, fake_sharp.detach(), self.place))
-                + penalty(self.p.objective, self.sharp_critic, sharp, fake_sharp, self.place.own(shares, sharp)),
+                "blur_critic": tell(self.blur_critic, blurred, fake_blurred),
+                "sharp_critic": tell(self.sharp_critic, sharp, fake_sharp),
             }
             (sum(critics.values()) / len(batches)).backward()
             # Generators: fool the critics, undo each other, and leave alone what is as it should be.

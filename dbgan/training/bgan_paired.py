@@ -6,11 +6,12 @@ from functools import partial
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from dbgan.losses.adversarial import OBJECTIVES, draw_share, penalty
+from dbgan.losses.adversarial import OBJECTIVES
 from dbgan.losses.content import color, perceptual
+from dbgan.training.adversarial import critic_loss, judge
 from dbgan.training.bgan_cycle import BganParams
 from dbgan.training.distributed import ALONE, Place
-from dbgan.training.optim import Means, adam, begin, frozen, judge, ready, update, weighted
+from dbgan.training.optim import Means, adam, begin, frozen, ready, update, weighted
 from dbgan.training.resume import Values
 
 
@@ -32,7 +33,7 @@ class PairedStep:
         self.features: Callable[[Tensor], Tensor] = features.to(device)
         self.blur_optimizer, self.critic_optimizer = adam(blur, p, p.lr), adam(critic, p, p.critic_lr)
         self.weights = {"perceptual": p.perceptual, "color": p.color, "adversarial": p.beta}
-        self.generator_loss, self.critic_loss = OBJECTIVES[p.objective]
+        self.generator_loss, _ = OBJECTIVES[p.objective]
         self.p, self.seed, self.device, self.place = p, seed, device, place
 
     def parts(self) -> dict:
@@ -66,9 +67,7 @@ class PairedStep:
                 (pixel / len(batches)).backward()
             else:
                 # Critic: tell real blurred photographs from BGAN's.
-                critic_loss = self.critic_loss(*judge(self.critic, real, fake.detach(), self.place))
-                share = self.place.own(partial(draw_share, generator=draw), real)
-                terms["critic"] = critic_loss + penalty(self.p.objective, self.critic, real, fake, share)
+                terms["critic"] = critic_loss(self.p.objective, self.critic, real, fake, draw, self.place)
                 (terms["critic"] / len(batches)).backward()
                 # Generator: keep what is in the photograph, and fool the critic.
                 with frozen(self.critic):

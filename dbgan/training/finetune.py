@@ -5,35 +5,23 @@ A loss of colour may be added (ours): VGG features with random weights leave the
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
-from typing import Literal
 
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from dbgan.losses.adversarial import OBJECTIVES, Objective, draw_share, penalty
+from dbgan.losses.adversarial import OBJECTIVES
 from dbgan.losses.content import color, multi_stage, perceptual, psnr, squared_error, stages
+from dbgan.training.adversarial import AdversarialParams, critic_loss, judge
 from dbgan.training.distributed import ALONE, Place
-from dbgan.training.optim import Means, OptimParams, adam, begin, frozen, judge, ready, update, weighted
+from dbgan.training.optim import Means, adam, begin, frozen, ready, update, weighted
 from dbgan.training.resume import Values
 
 
 @dataclass(frozen=True)
-class FinetuneParams(OptimParams):
-    """Fine-tuning; alpha, beta, objective and critic stand at the top of params.yaml."""
+class FinetuneParams(AdversarialParams):
+    """Fine-tuning."""
 
-    alpha: float  # weight of the content loss
-    beta: float  # weight of the adversarial loss
-    objective: Objective  # what critic and generator are trained on against each other
-    critic: Literal["vgg", "patch"]  # the critic's network
-    critic_width: int  # channels of the critic's first layer
-    perceptual: float  # weight of the perceptual distance
-    color: float  # weight of the loss of colour that is not the sharp photograph's
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.critic_width < 1:
-            raise ValueError("critic_width must be at least 1")
+    alpha: float  # weight of the content loss; at the top of params.yaml
 
 
 class FinetuneStep:
@@ -59,7 +47,7 @@ class FinetuneStep:
         self.features: Callable[[Tensor], Tensor] = features.to(device)
         self.generator_optimizer, self.critic_optimizer = adam(generator, p, p.lr), adam(critic, p, p.lr)
         self.weights = {"perceptual": p.perceptual, "content": p.alpha, "adversarial": p.beta, "color": p.color}
-        self.generator_loss, self.critic_loss = OBJECTIVES[p.objective]
+        self.generator_loss, _ = OBJECTIVES[p.objective]
         self.p, self.seed, self.device, self.place = p, seed, device, place
 
     def parts(self) -> dict:
@@ -87,14 +75,12 @@ class FinetuneStep:
             blurred, sharp = (images.to(self.device, non_blocking=True) for images in batch)
             restored = stages(self.generator(blurred))
             # Critic: tell true sharp photographs from restored ones.
-            critic_loss = self.critic_loss(*judge(self.critic, sharp, restored[0].detach(), self.place))
-            share = self.place.own(partial(draw_share, generator=draw), sharp)
-            critic_loss = critic_loss + penalty(self.p.objective, self.critic, sharp, restored[0], share)
-            (critic_loss / len(batches)).backward()
+            judged = critic_loss(self.p.objective, self.critic, sharp, restored[0], draw, self.place)
+            (judged / len(batches)).backward()
             # Generator: stay close to the truth, and fool the critic.
             with frozen(self.critic):
                 terms = self.terms(restored, sharp)
                 (weighted(terms, self.weights) / len(batches)).backward()
-            means.add(terms | {"critic": critic_loss, "psnr": psnr(self.place.mean(squared_error(restored[0], sharp)))})
+            means.add(terms | {"critic": judged, "psnr": psnr(self.place.mean(squared_error(restored[0], sharp)))})
         networks = {"critic": self.critic, "generator": self.generator}
         return means.tensors() | update(self.p, networks, [self.critic_optimizer, self.generator_optimizer], self.place)

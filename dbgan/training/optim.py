@@ -59,8 +59,11 @@ def autocast(p: OptimParams, device: str | torch.device) -> torch.autocast:
 
 @cache
 def _has_bfloat16(kind: str) -> bool:
-    """Whether the machine multiplies bfloat16 itself; a CPU that emulates it is slower than in float32."""
-    found = torch.cuda.is_bf16_supported() if kind == "cuda" else torch.cpu._is_avx512_bf16_supported()
+    """Whether the machine multiplies bfloat16 itself; one that emulates it is slower than in float32."""
+    if kind == "cuda":
+        found = torch.cuda.is_bf16_supported(including_emulation=False)
+    else:
+        found = torch.cpu._is_avx512_bf16_supported()
     if not found:
         warnings.warn("this machine has no bfloat16; training in float32 instead", stacklevel=3)
     return found
@@ -141,17 +144,6 @@ def frozen(*networks: nn.Module) -> Iterator[None]:
     finally:
         for network in networks:
             network.requires_grad_(True)
-
-
-def judge(critic: nn.Module, real: Tensor, fake: Tensor, place: Place = ALONE) -> tuple[Tensor, Tensor]:
-    """The critic's logits of real and fake photographs, (N,) or maps each, seen as one batch: so BatchNorm treats
-    both alike. Normalised apart, fakes that lack contrast or detail would look just like real ones.
-
-    N is the whole batch's size, of which `real` and `fake` are this process's part: relativistic losses compare with
-    the batch's mean."""
-    logits = critic(torch.cat([real, fake])).float()
-    both = place.gathered(logits[None])  # (processes, real and fake of each, ...)
-    return both[:, : len(real)].flatten(0, 1), both[:, len(real) :].flatten(0, 1)
 
 
 def weighted(terms: Mapping[str, Tensor], weights: Mapping[str, float]) -> Tensor:

@@ -15,10 +15,10 @@ from dbgan.losses.adversarial import OBJECTIVES
 from dbgan.losses.content import multi_stage
 from dbgan.models.generators import DEBLUR
 from dbgan.models.mprnet import MPRNet
-from dbgan.training.finetune import FinetuneParams
+from dbgan.training.adversarial import AdversarialParams
 from dbgan.training.pretrain import PretrainStep
 
-CRITICS = get_args(FinetuneParams.__annotations__["critic"])
+CRITICS = get_args(AdversarialParams.__annotations__["critic"])
 MADE_BY_PRETRAIN = ("models/dbgan_pretrained.safetensors", "metrics/pretrain.json", "metrics/pretrain_curve.csv")
 DROPOUT = {"generator.name": "deblurgan", "scales.sample.deblurgan.dropout": True}
 

@@ -18,7 +18,7 @@ IN_FLOAT32 = {
 GROUPS = {"batch": 2, "accumulate": 2}  # four processes: two groups of two
 IN_FLOAT64 = {
     "cycle": GROUPS | {"training": "cycle", "pixel_steps": 1},
-    "paired": GROUPS | {"training": "paired", "pixel_steps": 0, "recomputed": True},
+    "paired": GROUPS | {"training": "paired", "pixel_steps": 1, "recomputed": True},
     "clipped": GROUPS | {"training": "finetune", "clip": 1e-3},
     "penalised": GROUPS | {"training": "finetune", "objective": "wgan-gp"},
     "penalised-instance-norm": GROUPS | {"training": "penalised"},

@@ -18,7 +18,8 @@ from torch import nn
 
 from dbgan.losses.adversarial import OBJECTIVES
 from dbgan.losses.content import color, multi_stage, perceptual, sameness, squared_error
-from dbgan.training.optim import Means, _has_bfloat16, adam, autocast, begin, cosine_lr, frozen, judge, weighted
+from dbgan.training.adversarial import judge
+from dbgan.training.optim import Means, _has_bfloat16, adam, autocast, begin, cosine_lr, frozen, weighted
 
 
 def test_cosine_starts_at_lr_ends_at_the_floor_and_is_their_mean_half_way():
@@ -120,6 +121,14 @@ def test_convs_compute_in_the_precision_asked_for(machine, precision, has, dtype
     machine(has)
     with warnings.catch_warnings(action="error"), autocast(optim_params(precision=precision), "cpu"):
         assert nn.Conv2d(3, 2, 1)(torch.ones(1, 3, 4, 4)).dtype == dtype
+
+
+def test_a_gpu_that_emulates_bfloat16_counts_as_one_without(machine, monkeypatch):
+    """As V100 and T4 do: PyTorch says that they support it, unless it is asked for more."""
+    machine(True)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation=True: including_emulation)
+    with pytest.warns(UserWarning, match="no bfloat16"):
+        assert not _has_bfloat16("cuda")
 
 
 def test_where_there_is_no_bfloat16_a_training_warns_once_and_computes_in_float32(machine):

@@ -4,7 +4,7 @@ import math
 
 import pytest
 import torch
-from tiny_steps import BUILD, IMAGES, group, optim_params
+from tiny_steps import BUILD, IMAGES, bgan_params, finetune_params, group, optim_params
 from torch import nn
 
 from dbgan.training.optim import running_mean, update
@@ -54,10 +54,10 @@ def test_a_gradient_that_is_not_finite_shows_in_its_norm(bad, clip):
 @pytest.mark.parametrize("training", BUILD)
 def test_every_training_gives_the_norm_of_each_networks_gradient_and_clips_it(training):
     free, clipped = (
-        BUILD[training](clip=clip, pixel_steps=0) if training in ("cycle", "paired") else BUILD[training](clip=clip)
+        BUILD[training](clip=clip, pixel_steps=1) if training in ("cycle", "paired") else BUILD[training](clip=clip)
         for clip in (0.0, 1e-3)
     )
-    norms = [step(1, group(1, IMAGES[training])) for step in (free, clipped)]
+    norms = [step(2, group(2, IMAGES[training])) for step in (free, clipped)]
     networks = {name: part for name, part in free.parts().items() if isinstance(part, nn.Module)}
     assert {f"gradient_{name}" for name in networks} == {name for name in norms[0] if name.startswith("gradient_")}
     for name, network in networks.items():
@@ -94,3 +94,15 @@ def test_a_running_mean_is_that_of_weights_and_statistics_from_the_first_update_
 def test_impossible_settings_are_refused(changes):
     with pytest.raises(ValueError, match="must"):
         optim_params(**changes)
+
+
+@pytest.mark.parametrize("changes", [{"critic_width": 0}, {"patch": 15}, {"compile": True, "objective": "wgan-gp"}])
+@pytest.mark.parametrize("params", [finetune_params, bgan_params])
+def test_impossible_settings_of_a_training_against_critics_are_refused(params, changes):
+    with pytest.raises(ValueError, match=rf"{next(iter(changes))} must"):
+        params(**changes)
+
+
+def test_pairs_that_would_teach_nothing_are_refused():
+    with pytest.raises(ValueError, match=r"pixel_steps must .* pairing paired"):
+        bgan_params(pairing="paired", pixel_steps=0)

@@ -104,7 +104,7 @@ def cycle_step(place=ALONE, **changes) -> CycleStep:
 
 def paired_step(place=ALONE, **changes) -> PairedStep:
     torch.manual_seed(0)
-    p = bgan_params(**changes)
+    p = bgan_params(pairing="paired", **changes)
     return PairedStep(blur(), critic(p.critic), features(), p, seed=5, place=place)
 
 
