@@ -11,14 +11,19 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Annotated
 
 import typer
+from pydantic import Field
 
 from dbgan import processes
 
 # Threads that wait must soon sleep, not spin: beside other work on the machine, spinning made the steps of small
 # networks up to ten times slower. Read by the OpenMP library when torch is first imported, so it stands here.
 os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+
+# What NumPy's and PyTorch's random generators take, for `settings.value`; numbers of batches are added to it.
+Seed = Annotated[int, Field(ge=0, lt=2**63)]
 
 
 def root() -> Path:
@@ -72,9 +77,8 @@ def app(main: Callable[..., None], together: bool = False) -> typer.Typer:
 
 
 @contextmanager
-def memory(section: str) -> Iterator[None]:
-    """Ends a training that finds no more memory, the GPU's or the machine's, with a ValueError naming the keys of
-    its `section` that lower what it needs."""
+def memory(advice: str) -> Iterator[None]:
+    """Ends work that finds no more memory, the GPU's or the machine's, with a ValueError that gives the advice."""
     try:
         yield
     except (MemoryError, RuntimeError) as error:
@@ -82,8 +86,7 @@ def memory(section: str) -> Iterator[None]:
         signs = ("out of memory", "can't allocate memory", "not enough memory", "bad_alloc", "ALLOC_FAILED")
         if not isinstance(error, MemoryError) and not any(sign in str(error) for sign in signs):
             raise
-        less = f"lower {section}.batch (and raise {section}.accumulate) or {section}.patch"
-        raise ValueError(f"out of memory; {less}, or set {section}.checkpointing: true") from None
+        raise ValueError(f"out of memory; {advice}") from None
 
 
 def say(message: str) -> None:

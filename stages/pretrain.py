@@ -3,8 +3,8 @@
 from dataclasses import asdict
 from pathlib import Path
 
-from dbgan import checkpoint, processes, runtime, tracking
 from dbgan import params as settings
+from dbgan import runtime, tracking
 
 USED = ["seed", "threads", "init_std", "mix", "generator", "pretrain"]  # and the section of the generator's name
 
@@ -18,19 +18,18 @@ def main(
     curve: Path = Path("metrics/pretrain_curve.csv"),
 ) -> None:
     """Train the deblurring generator by L1 on a mix of BGAN's blurs and the paired ones."""
-    from torch.utils.data import Subset
-
-    from dbgan.data.batches import DeblurBatches, MixParams, stream
+    from dbgan import training_stage
+    from dbgan.data.batches import DeblurBatches, MixParams
     from dbgan.data.h5 import Reader
     from dbgan.models.generators import DEBLUR, GeneratorParams, new_generator
     from dbgan.models.recompute import recompute_blocks
-    from dbgan.training import distributed, loop, resume
+    from dbgan.training import distributed, loop
     from dbgan.training.optim import OptimParams
     from dbgan.training.pretrain import PretrainStep
 
     values = settings.load(params)
-    seed = settings.value(values, "seed", int)
-    std = settings.value(values, "init_std", float)
+    seed = settings.value(values, "seed", runtime.Seed)
+    std = settings.value(values, "init_std", training_stage.Deviation)
     threads = settings.value(values, "threads", int)
     chosen = settings.section(values, "generator", GeneratorParams).name
     network, kind = DEBLUR[chosen]
@@ -40,29 +39,20 @@ def main(
     device = runtime.device(threads)
     place = distributed.place(p.batch, p.accumulate)
     data = DeblurBatches(Reader(crops), Reader(synthetic), mix, p.batch, p.patch, seed, place.rows(p.batch))
-    ours = Subset(data, place.order(p.steps, p.accumulate))
 
     def build() -> PretrainStep:
         generator = new_generator(network, seed, std, **config)
         return PretrainStep(recompute_blocks(generator) if p.checkpointing else generator, p, device, place)
 
-    def batches(start: int):
-        return stream(ours, start, p.steps, len(place.batches(p.accumulate)), runtime.workers(), device)
-
     used = [*USED, chosen]
     determines = [{key: values[key] for key in used}, *data.digests()]
     with (
         tracking.run("pretrain", values, used) as log,
-        resume.state(runtime.root(), "pretrain", determines) as state,
-        runtime.memory(f"scales.{values['scale']}.pretrain"),
+        training_stage.unfinished("pretrain", values, network, determines) as state,
     ):
+        batches = training_stage.batches(data, p, place, device)
         trained = loop.fit(state, build, batches, p, seed, log.metrics, runtime.progress)
-        if processes.first():
-            with runtime.whole(out) as part:
-                checkpoint.save(part, trained, network, config)
-            runtime.write_csv(curve, state.rows)
-            runtime.write_json(metrics, state.rows[-1])
-            log.files(metrics, curve)
+        training_stage.write(trained, (network, config), state.rows, (out, metrics, curve), log)
 
 
 app = runtime.app(main, together=True)

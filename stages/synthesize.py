@@ -40,7 +40,7 @@ def main(
     from dbgan.models.generators import BLURS, build_generator
 
     values = settings.load(params)
-    seed = settings.value(values, "seed", int)
+    seed = settings.value(values, "seed", runtime.Seed)
     p = settings.section(values, "synthesize", SynthesizeParams)
     device = runtime.device(settings.value(values, "threads", int))
     sharp_crops = h5.Reader(crops, "paired/sharp")
@@ -57,8 +57,9 @@ def main(
 
     starts, at_once = range(0, total, p.batch), processes.count()
     rounds = [starts[k : k + at_once] for k in range(0, len(starts), at_once)]
+    less = f"lower scales.{values['scale']}.synthesize.batch"
     with tracking.run("synthesize", values, USED) as log:
-        with _written(out) as file, torch.inference_mode():
+        with runtime.memory(less), _written(out, sharp_crops) as file, torch.inference_mode():
             for batches in runtime.progress(rounds, unit="batch"):
                 for start, blurred in zip(batches, processes.spread(blurs, batches), strict=processes.first()):
                     for images in blurred:
@@ -72,7 +73,7 @@ def main(
 
 
 @contextmanager
-def _written(out: Path) -> Iterator:
+def _written(out: Path, made_of) -> Iterator:
     """The new file, which the first process writes."""
     from dbgan.data import h5
 
@@ -80,6 +81,7 @@ def _written(out: Path) -> Iterator:
         yield None
         return
     with runtime.whole(out) as part, h5.create(part) as file:
+        file.made_of(made_of)
         yield file
 
 

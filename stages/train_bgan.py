@@ -3,8 +3,8 @@
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from dbgan import checkpoint, processes, runtime, tracking
 from dbgan import params as settings
+from dbgan import runtime, tracking
 
 # and <name>_network, the section of the blur generator's name
 USED = [
@@ -29,22 +29,21 @@ def main(
     curve: Path = Path("metrics/train_bgan_curve.csv"),
 ) -> None:
     """Train BGAN's generator, unpaired in a cycle or from pairs, as `bgan.pairing` says."""
-    from torch.utils.data import Subset
-
+    from dbgan import training_stage
     from dbgan.data import fetch
-    from dbgan.data.batches import BlurBatches, stream
+    from dbgan.data.batches import BlurBatches
     from dbgan.data.h5 import Reader
     from dbgan.models.critics import build_critic
     from dbgan.models.features import PerceptualParams, VGGFeatures
     from dbgan.models.generators import BLUR, BlurGeneratorParams, gaussian_init, new_generator, reverse
     from dbgan.models.recompute import recompute_blocks
-    from dbgan.training import distributed, loop, resume
+    from dbgan.training import distributed, loop
     from dbgan.training.bgan_cycle import BganParams, CycleStep
     from dbgan.training.bgan_paired import PairedStep
 
     values = settings.load(params)
-    seed = settings.value(values, "seed", int)
-    std = settings.value(values, "init_std", float)
+    seed = settings.value(values, "seed", runtime.Seed)
+    std = settings.value(values, "init_std", training_stage.Deviation)
     threads = settings.value(values, "threads", int)
     chosen = settings.section(values, "blur_generator", BlurGeneratorParams).name
     network, kind = BLUR[chosen]
@@ -58,42 +57,35 @@ def main(
     device = runtime.device(threads)
     place = distributed.place(p.batch, p.accumulate)
     data = BlurBatches(Reader(crops), p.batch, p.patch, seed, place.rows(p.batch))
-    ours = Subset(data, place.order(p.steps, p.accumulate))
     if data.real != "real/blurred":
         runtime.say(f"{crops}: no real blurred photographs in it; the blurred halves of the pairs stand in")
 
-    def build() -> CycleStep | PairedStep:
-        blur = new_generator(network, seed, std, **config)
-        if p.checkpointing:
-            recompute_blocks(blur)
-        critic = gaussian_init(build_critic(p.critic, p.critic_width, p.patch, p.critic_luminance), seed + 1, std)
-        if p.pairing == "paired":
-            return PairedStep(blur, critic, VGGFeatures(features), p, seed, device, place)
-        back, size = reverse(network, config)
-        deblur = new_generator(back, seed + 2, std, **size)
-        if p.checkpointing:
-            recompute_blocks(deblur)
-        sharp_critic = gaussian_init(build_critic(p.critic, p.critic_width, p.patch, p.critic_luminance), seed + 3, std)
-        return CycleStep(blur, deblur, critic, sharp_critic, VGGFeatures(features), p, seed, device, place)
+    def generator(name: str, size: dict, seed: int):
+        made = new_generator(name, seed, std, **size)
+        return recompute_blocks(made) if p.checkpointing else made
 
-    def batches(start: int):
-        return stream(ours, start, p.steps, len(place.batches(p.accumulate)), runtime.workers(), device)
+    def critic(seed: int):
+        return gaussian_init(build_critic(p.critic, p.critic_width, p.patch, p.critic_luminance), seed, std)
+
+    def build() -> CycleStep | PairedStep:
+        blur, blur_critic = generator(network, config, seed), critic(seed + 1)
+        if p.pairing == "paired":
+            return PairedStep(blur, blur_critic, VGGFeatures(features), p, seed, device, place)
+        deblur, sharp_critic = generator(*reverse(network, config), seed + 2), critic(seed + 3)
+        return CycleStep(blur, deblur, blur_critic, sharp_critic, VGGFeatures(features), p, seed, device, place)
 
     used = [*USED, f"{chosen}_network"]
     same = [key for key in used if key not in ("perceptual", "imagenet_vgg19")]  # wherever the weights come from
     determines = [{key: values[key] for key in same}, vgg.width, vgg_digest, data.crops.digest]
     with (
         tracking.run("train_bgan", values, used) as log,
-        resume.state(runtime.root(), "train_bgan", determines) as state,
-        runtime.memory(f"scales.{values['scale']}.bgan"),
+        training_stage.unfinished("train_bgan", values, network, determines) as state,
     ):
+        batches = training_stage.batches(data, p, place, device)
         trained = loop.fit(state, build, batches, p, seed, log.metrics, runtime.progress)
-        if processes.first():
-            with runtime.whole(out) as part:
-                checkpoint.save(part, trained, network, config)
-            runtime.write_csv(curve, state.rows)
-            runtime.write_json(metrics, state.rows[-1] | {"perceptual_weights": vgg_digest})
-            log.files(metrics, curve)
+        training_stage.write(
+            trained, (network, config), state.rows, (out, metrics, curve), log, perceptual_weights=vgg_digest
+        )
 
 
 app = runtime.app(main, together=True)

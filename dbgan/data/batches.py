@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -30,7 +31,7 @@ class DeblurBatches:
 
     Each pair is, with the chance `mix.realistic`, a blur made by BGAN, else one of the paired set. All of a batch is
     drawn whatever the share, so shares that make up a batch are that batch. Raises ValueError when the patch is
-    larger than the crops.
+    larger than the crops, or the blurs are those of other crops.
     """
 
     def __init__(
@@ -38,6 +39,8 @@ class DeblurBatches:
     ) -> None:
         self.size = _size(crops, patch)
         synthetic.length("synthetic/blurred"), synthetic.length("synthetic/source")
+        if synthetic.made_of != crops.digest:
+            raise ValueError(f"{synthetic.path}: not made of the crops in {crops.path}; run the stage synthesize again")
         self.crops, self.synthetic, self.mix = crops, synthetic, mix
         self.batch, self.patch, self.seed, self.share = batch, patch, seed, share
 
@@ -95,8 +98,14 @@ def _size(crops: Reader, patch: int) -> int:
     return size
 
 
+class Batches(Protocol):
+    """Batches by their number: all of them, or a Subset."""
+
+    def __getitem__(self, n: int) -> tuple[Tensor, ...]: ...
+
+
 def stream(
-    data: DeblurBatches | BlurBatches,
+    data: Batches,
     start: int,
     steps: int,
     accumulate: int,

@@ -7,6 +7,7 @@ crops.h5      <group>/<side>/000000..  (H, W, 3) uint8 RGB, a whole photograph e
               <group>/frames           the photographs' paths
 synthetic.h5  synthetic/blurred        (K, S, S, 3) uint8 RGB, BGAN's blurs
               synthetic/source         (K,) the index of the sharp crop in crops.h5 that was blurred
+              attribute `made_of`      the digest of that crops.h5
 
 Crops overlap, so they are kept as windows into their photographs. Datasets lie in one piece in the file: a crop is
 then an array that only names its place, and what is copied out of it is all that is read.
@@ -84,6 +85,11 @@ class Writer:
         self._file.create_dataset(name, data=values, dtype=h5py.string_dtype())
         self._digest.update("\0".join([name, *values]).encode())
 
+    def made_of(self, source: "Reader") -> None:
+        """Note which file this one is made of and holds indices into."""
+        self._file.attrs["made_of"] = source.digest
+        self._digest.update(source.digest.encode())
+
     def finish(self) -> None:
         """Mark the file as complete: `digest` is the SHA-256 of all that was written, in order."""
         for name, rows in self._rows.items():
@@ -137,6 +143,7 @@ class Reader:
         try:
             with h5py.File(self.path) as file:  # HDF5 refuses a file that is cut short
                 self.digest = str(file.attrs["digest"])
+                self.made_of = file.attrs.get("made_of")
                 memory = np.asarray(np.memmap(self.path, np.uint8, "r"))
                 return {
                     f"{group}/{name}": _crops(item, file[group]["crops"], memory)

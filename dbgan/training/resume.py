@@ -97,15 +97,13 @@ class State:
 
 
 @contextmanager
-def state(root: Path, stage: str, determines: list) -> Iterator[State]:
+def state(root: Path, stage: str, determines: list, say: Callable[[str], None]) -> Iterator[State]:
     """The state folder of one training, locked: a second trainer of the same result is refused (ValueError).
 
-    `determines` is what the result depends on (parameters, digests of inputs), as JSON values; the code and
-    PyTorch's version are added here.
+    `determines` is what the result depends on (parameters, digests of inputs and code), as JSON values; PyTorch's
+    version is added here. `say` gets a line when the training starts anew beside a state that does not fit it.
     """
-    package = Path(__file__).parents[1]
-    code = [hashlib.sha256(file.read_bytes()).hexdigest() for file in sorted(package.rglob("*.py"))]
-    text = json.dumps([stage, torch.__version__, code, determines], sort_keys=True)
+    text = json.dumps([stage, torch.__version__, determines], sort_keys=True)
     folder = root / ".state" / stage / hashlib.sha256(text.encode()).hexdigest()[:16]
     if number() > 0:  # the first process keeps the state of all
         yield State(folder)
@@ -117,8 +115,23 @@ def state(root: Path, stage: str, determines: list) -> Iterator[State]:
     except Timeout:
         raise ValueError(f"{folder}: another process is doing this very training; wait for it or stop it") from None
     try:
+        left = [path.parent for path in sorted(folder.parent.glob("*/state.pt"))]
+        if folder not in left and (others := [other for other in left if _idle(other)]):
+            say(
+                f"{stage} starts anew: what {', '.join(map(str, others))} holds was made by other parameters, data, code "
+                "or PyTorch, and can be deleted unless you go back to them"
+            )
         folder.mkdir(exist_ok=True)
         yield State(folder)
         shutil.rmtree(folder)
     finally:
         lock.release()
+
+
+def _idle(folder: Path) -> bool:
+    """Whether no process trains there."""
+    try:
+        with FileLock(folder.with_suffix(".lock")).acquire(timeout=0):
+            return True
+    except Timeout:
+        return False

@@ -28,10 +28,11 @@ def crops(tmp_path) -> h5.Reader:
 
 
 @pytest.fixture
-def synthetic(tmp_path) -> h5.Reader:
+def synthetic(tmp_path, crops) -> h5.Reader:
     """Two blurs of each sharp crop, in an order of their own, so that `source` is needed."""
     source = np.arange(SYNTHETIC)[::-1] % CROPS
     with h5.create(tmp_path / "synthetic.h5") as file:
+        file.made_of(crops)
         file.write("synthetic/blurred", np.stack([crop(REALISTIC, i) for i in source]))
         file.write("synthetic/source", source)
     return h5.Reader(tmp_path / "synthetic.h5")
@@ -129,6 +130,15 @@ def test_a_patch_larger_than_the_crops_is_refused_with_the_file(crops, synthetic
     with pytest.raises(ValueError, match=r"crops\.h5"):
         BlurBatches(crops, BATCH, SIZE + 1, 0)
     DeblurBatches(crops, synthetic, MixParams(0.5), BATCH, SIZE, 0)[0]
+
+
+def test_blurs_of_other_crops_are_refused_with_both_files(tmp_path, synthetic):
+    """Also where these are as many and as large: index i would be another photograph."""
+    with h5.create(tmp_path / "other.h5") as file:
+        for side, kind in (("sharp", SHARP), ("blurred", PAIRED)):
+            file.write(f"paired/{side}", np.stack([crop(kind, i + 1) for i in range(CROPS)]))
+    with pytest.raises(ValueError, match=r"synthetic\.h5: .*other\.h5; run the stage synthesize"):
+        DeblurBatches(h5.Reader(tmp_path / "other.h5"), synthetic, MixParams(0.5), BATCH, PATCH, 0)
 
 
 def test_digests_name_both_files(deblur, crops, synthetic):

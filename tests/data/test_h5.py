@@ -44,6 +44,20 @@ def test_what_is_written_in_parts_is_read_whole(tmp_path):
         assert [name.decode() for name in file["paired/frames"][:]] == ["a/b", "c"]
 
 
+def test_a_file_says_what_it_is_made_of(tmp_path):
+    source = h5.Reader(make(tmp_path / "a.h5"))
+    digests = []
+    for of in (None, source):
+        with h5.create(tmp_path / "b.h5") as file:
+            file.write("a/b", np.arange(3))
+            if of:
+                file.made_of(of)
+        made = h5.Reader(tmp_path / "b.h5")
+        assert made.made_of == (of.digest if of else None)
+        digests.append(made.digest)
+    assert len({source.digest, *digests}) == 3
+
+
 def test_crops_are_windows_into_photographs_stored_once(tmp_path):
     reader = h5.Reader(make(tmp_path / "a.h5"), "paired/sharp", "paired/blurred")
     cut = np.stack([PHOTOS[i][y : y + 6, x : x + 6] for i, y, x in WINDOWS])

@@ -8,6 +8,8 @@ from PIL import Image
 
 from dbgan.data import h5
 
+SEEDED = ("train_bgan", "synthesize", "pretrain", "finetune")
+
 
 def test_an_unreadable_photograph(copied):
     (copied / "photos" / "train" / "sharp" / "2.png").write_bytes(b"\x89PNG\r\n\x1a\n")
@@ -83,6 +85,14 @@ def test_the_wrong_file_for_the_synthetic_blurs(copied, stage):
 
 
 @pytest.mark.parametrize("stage", ["pretrain", "finetune"])
+def test_synthetic_blurs_of_other_crops(copied, photo, stage):
+    """As many and as large, but of other photographs."""
+    Image.fromarray(photo(77)).save(copied / "photos" / "train" / "sharp" / "0.png")
+    run_well("download", "build_h5")
+    ends_in_one_line(copied, stage, "data/synthetic.h5", "data/crops.h5", "synthesize")
+
+
+@pytest.mark.parametrize("stage", ["pretrain", "finetune"])
 def test_damaged_synthetic_blurs(copied, stage):
     (copied / "data" / "synthetic.h5").write_bytes(b"")
     ends_in_one_line(copied, stage, "data/synthetic.h5")
@@ -118,6 +128,9 @@ def test_damaged_weights(copied, stage, name, damage):
         ("train_bgan", "perceptual.weights", "gone.pth", "perceptual"),
         ("train_bgan", "blur_generator.name", "dbgan", "blur_generator.name"),
         ("train_bgan", "objective", "hinge", "params.yaml, objective"),
+        ("train_bgan", "init_std", -0.01, "params.yaml, init_std"),
+        ("train_bgan", "scales.sample.bgan.patch", 8, "bgan: patch must be at least 16"),
+        *((stage, "seed", seed, "params.yaml, seed") for stage in SEEDED for seed in (-1, 2**64)),
         ("synthesize", "scales.sample.synthesize.batch", True, "synthesize.batch"),
         ("pretrain", "generator.name", "bgan", "generator.name"),
         ("pretrain", "scales.sample.pretrain.precision", "float16", "pretrain.precision"),
@@ -135,6 +148,23 @@ def test_damaged_weights(copied, stage, name, damage):
 def test_wrong_parameters(copied, write_params, stage, key, wrong, said):
     write_params(copied / "params.yaml", {key: wrong})
     ends_in_one_line(copied, stage, said)
+
+
+@pytest.mark.parametrize(
+    ("stage", "changes", "said"),
+    [
+        ("train_bgan", {"bgan.pairing": "paired", "scales.sample.bgan.pixel_steps": 0}, ("pixel_steps", "pairing")),
+        (
+            "finetune",
+            {"objective": "wgan-gp", "scales.sample.finetune.compile": True},
+            ("compile", "objective wgan-gp"),
+        ),
+        ("finetune", {"critic": "patch", "scales.sample.finetune.patch": 8}, ("params.yaml, finetune: patch",)),
+    ],
+)
+def test_parameters_that_do_not_go_together(copied, write_params, stage, changes, said):
+    write_params(copied / "params.yaml", changes)
+    ends_in_one_line(copied, stage, *said)
 
 
 @pytest.mark.parametrize(

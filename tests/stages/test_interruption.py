@@ -38,6 +38,7 @@ def place(tmp_path, monkeypatch, photo, write_params):
             file.write("paired/sharp", crops)
             file.write("paired/blurred", crops[:, ::-1])
         with h5.create(root / "synthetic.h5") as file:
+            file.made_of(h5.Reader(root / "crops.h5"))
             file.write("synthetic/blurred", crops[:, :, ::-1])
             file.write("synthetic/source", np.arange(4))
         monkeypatch.setenv("DVC_ROOT", str(root))

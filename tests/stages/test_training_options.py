@@ -7,6 +7,7 @@ import torch
 from commands import ends_in_one_line, run_well
 from safetensors.torch import load_file
 
+from dbgan.models.bgan import BlurGenerator
 from dbgan.training import bgan_cycle, finetune, pretrain
 
 STAGES = {
@@ -58,6 +59,11 @@ def test_full_memory_ends_in_one_line_naming_the_keys(train, copied, write_param
     write_params(copied / "params.yaml", {f"scales.sample.{train.section}.lr": 0.011})
     section = f"scales.sample.{train.section}"
     ends_in_one_line(copied, train.stage, "out of memory", f"{section}.batch", f"{section}.checkpointing")
+
+
+def test_full_memory_while_blurs_are_made_too(copied, monkeypatch):
+    monkeypatch.setattr(BlurGenerator, "forward", lambda *_: torch.empty(2**60))
+    ends_in_one_line(copied, "synthesize", "out of memory", "scales.sample.synthesize.batch")
 
 
 def test_a_gradient_that_is_not_finite_ends_in_one_line_naming_update_and_network(

@@ -44,7 +44,7 @@ def train(root, training, kill_before=None, starts=None, **changes):
             yield group(n, IMAGES[training])
 
     build = partial(BUILD[training], **changes)
-    with resume.state(root, training, ["the same"]) as state:
+    with resume.state(root, training, ["the same"], print) as state:
         steps = []
         p = optim_params(steps=STEPS, **changes)
         result = fit(state, lambda: steps.append(build()) or steps[-1], batches, p, 0, lambda row, n: None, progress)
@@ -188,18 +188,18 @@ def test_a_disk_that_fills_up_while_saving_leaves_the_last_state_whole(tmp_path,
 
 def test_a_second_trainer_of_the_same_result_is_refused(tmp_path):
     with (
-        resume.state(tmp_path, "pretrain", ["the same"]),
+        resume.state(tmp_path, "pretrain", ["the same"], print),
         pytest.raises(ValueError, match="another process"),
-        resume.state(tmp_path, "pretrain", ["the same"]),
+        resume.state(tmp_path, "pretrain", ["the same"], print),
     ):
         pass
 
 
 def test_trainings_of_other_results_do_not_meet(tmp_path):
     with (
-        resume.state(tmp_path, "pretrain", [1]),
-        resume.state(tmp_path, "pretrain", [2]),
-        resume.state(tmp_path, "finetune", [1]),
+        resume.state(tmp_path, "pretrain", [1], print),
+        resume.state(tmp_path, "pretrain", [2], print),
+        resume.state(tmp_path, "finetune", [1], print),
     ):
         assert len(list(tmp_path.glob(".state/*/*/"))) == 3
 
@@ -213,7 +213,33 @@ def test_the_state_goes_when_the_training_is_done_and_stays_when_it_fails(tmp_pa
 
 
 def test_the_lock_is_free_again_after_a_fault(tmp_path):
-    with pytest.raises(KilledError), resume.state(tmp_path, "pretrain", []):
+    with pytest.raises(KilledError), resume.state(tmp_path, "pretrain", [], print):
         raise KilledError
-    with resume.state(tmp_path, "pretrain", []):
+    with resume.state(tmp_path, "pretrain", [], print):
         pass
+
+
+def test_another_pytorch_starts_anew_and_says_which_state_is_left(tmp_path, monkeypatch):
+    with pytest.raises(KilledError):
+        train(tmp_path, "pretrain", kill_before=4)
+    folder, said = state_file(tmp_path).parent, []
+    monkeypatch.setattr(torch, "__version__", "0.1")
+    with resume.state(tmp_path, "pretrain", ["the same"], said.append) as state:
+        assert state.restore(BUILD["pretrain"])[1] == 0
+    (line,) = said
+    assert str(folder) in line
+    assert "deleted" in line
+    assert "\n" not in line
+
+
+def test_nothing_is_said_of_states_where_a_training_goes_on_or_is_at_work(tmp_path):
+    for name in (1, 2):
+        with pytest.raises(KilledError), resume.state(tmp_path, "pretrain", [name], print) as state:
+            state.save(BUILD["pretrain"](), 2)
+            raise KilledError
+    said = []
+    with resume.state(tmp_path, "pretrain", [1], said.append), resume.state(tmp_path, "pretrain", [2], said.append):
+        assert said == []
+        with pytest.raises(KilledError), resume.state(tmp_path, "pretrain", [3], said.append):
+            raise KilledError
+    assert said == []

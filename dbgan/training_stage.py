@@ -1,0 +1,71 @@
+"""What the training stages share beside their steps: how batches come, what a state belongs to, what is written."""
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+from torch.utils.data import Subset
+
+from dbgan import checkpoint, processes, runtime, tracking
+from dbgan import params as settings
+from dbgan.data.batches import Batches, stream
+from dbgan.models.generators import GENERATORS
+from dbgan.training import resume
+from dbgan.training.distributed import Place
+from dbgan.training.optim import OptimParams
+
+HERE = Path(__file__).parents[1]
+Deviation = Annotated[float, Field(ge=0)]  # what a Gaussian's can be, as `settings.value` takes it
+
+
+def batches(
+    data: Batches, p: OptimParams, place: Place, device: torch.device
+) -> Callable[[int], Iterator[list[tuple[Tensor, ...]]]]:
+    """What `loop.fit` asks for: this process's batches of each update after the one given."""
+    ours, each = Subset(data, place.order(p.steps, p.accumulate)), len(place.batches(p.accumulate))
+    return lambda start: stream(ours, start, p.steps, each, runtime.workers(), device)
+
+
+def code(stage: str, network: str) -> dict[str, str]:
+    """The digests of the files that the result of a stage depends on, as dvc.yaml lists them."""
+    named = GENERATORS[network].__module__.rpartition(".")[2]
+    listed = settings.read(HERE / "dvc.yaml")["stages"][stage]["deps"]
+    paths = [re.sub(r"\$\{.*\}", named, dep) for dep in listed]
+    return {path: runtime.digest(HERE / path) for path in paths if path.endswith(".py")}
+
+
+@contextmanager
+def unfinished(stage: str, values: dict[str, Any], network: str, determines: list) -> Iterator[resume.State]:
+    """The state of a training of `network`, see `resume.state`; full memory ends it with the keys to lower."""
+    section = f"scales.{values['scale']}.{stage.removeprefix('train_')}"
+    less = f"lower {section}.batch (and raise {section}.accumulate) or {section}.patch"
+    with (
+        resume.state(runtime.root(), stage, [code(stage, network), *determines], runtime.say) as state,
+        runtime.memory(f"{less}, or set {section}.checkpointing: true"),
+    ):
+        yield state
+
+
+def write(
+    trained: nn.Module,
+    recipe: tuple[str, dict],
+    rows: list[resume.Row],
+    paths: tuple[Path, Path, Path],
+    log: tracking.Log,
+    **figures: str,
+) -> None:
+    """The results of a training, by the first process: weights, metrics (the last row and `figures`) and curve, at
+    `paths` in this order."""
+    if not processes.first():
+        return
+    out, metrics, curve = paths
+    with runtime.whole(out) as part:
+        checkpoint.save(part, trained, *recipe)
+    runtime.write_csv(curve, rows)
+    runtime.write_json(metrics, rows[-1] | figures)
+    log.files(metrics, curve)
