@@ -18,7 +18,8 @@ from typing import TypeVar
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 PATIENCE = timedelta(minutes=30)  # how long a process waits for the others, e.g. for the first one's first file
-HUSH = 3.0  # seconds: torchrun ends all processes at the first that fails; the others' lines are only of use after it
+# Seconds; torchrun ends all processes at the first failure, so the first to fail should be heard before the others.
+HUSH = 3.0
 
 
 def _told(name: str, alone: int) -> int:

@@ -76,8 +76,8 @@ class Place:
             yield torch.Generator().manual_seed(seed + update * accumulate + k), batch
 
     def own(self, draw: Callable[[Tensor], Tensor], images: Tensor) -> Tensor:
-        """`draw`, a function of images of which only the shape counts, for the whole batch; of what it gives, the
-        rows of `images`, this process's part of the batch."""
+        """Calls `draw`, which looks only at the shape of its images, for the whole batch, and returns this process's
+        rows of the result."""
         whole = images[:1].expand(self.each * len(images), *images.shape[1:])
         return draw(whole)[self.rows(len(whole))]
 
