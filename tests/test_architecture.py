@@ -2,7 +2,6 @@
 
 import ast
 from functools import cache
-from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -291,4 +290,3 @@ def test_these_checks_see_imports_of_every_kind(tmp_path):
     assert {"dbgan/data/listings.py", "dbgan/data/sources.py", "dbgan/data/shake.py"} <= imports("stages/download.py")
     assert "dbgan/models/rrdb.py" in needs("stages/pretrain.py") - imports("stages/pretrain.py")
     assert used("pretrain") and used("download")
-    assert all(a < b for a, b in pairwise(PACKAGE))

@@ -1,5 +1,6 @@
 """The whole pipeline through DVC and MLflow, on a copy of the project with tiny settings."""
 
+import hashlib
 import os
 import shutil
 import subprocess
@@ -184,7 +185,8 @@ def test_ablations_are_queued_run_and_written_and_not_run_again(project):
     run(project, "git", "reset", "-q", "--hard")
 
 
-def test_committed_lock_names_what_dvc_yaml_names():
+def test_committed_lock_names_what_dvc_yaml_names_and_is_of_this_code():
+    """So that the committed results are those of the committed code."""
     locked = yaml.safe_load((ROOT / "dvc.lock").read_text())["stages"]
     written = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
     values = yaml.safe_load((ROOT / "params.yaml").read_text())
@@ -195,3 +197,5 @@ def test_committed_lock_names_what_dvc_yaml_names():
         for template, name in chosen.items():
             deps = {dep.replace(template, name) for dep in deps}
         assert {dep["path"] for dep in locked[stage]["deps"]} == deps
+        made_by = {dep["path"]: dep["md5"] for dep in locked[stage]["deps"] if dep["path"].endswith(".py")}
+        assert made_by == {path: hashlib.md5((ROOT / path).read_bytes()).hexdigest() for path in made_by}, stage
