@@ -64,7 +64,7 @@ def main(
     from dbgan.reporting.results import curve
 
     values = settings.load(params)
-    seed = settings.value(values, "seed", int)
+    seed = settings.value(values, "seed", runtime.Seed)
     p = settings.section(values, "evaluate", EvaluateParams)
     crop = settings.section(values, "crop", grid.CropParams)
     camera = settings.section(values, "real_camera", shake.ShakeParams)
@@ -112,7 +112,8 @@ def main(
         return evaluation.restored_known(*simulated(listing, root, camera, seed, k), pretrained, final)
 
     def bgan(i: int) -> tuple[list, list, list, list]:
-        """Crops of a frame, sharp and blurred, BGAN's blurs of them by each noise map, and the frame's own."""
+        """Crops of a frame, sharp and blurred, BGAN's blurs of them by each noise map, and, if the frame is shown, the
+        frame and BGAN's blurs of it."""
         b, s = pairs[chosen[i]]
         photo = listings.load_frame(root, s)
         corners = grid.grid(s.height, s.width, crop)
@@ -125,7 +126,8 @@ def main(
     def spread(function, count: int, name: str) -> list:
         return processes.spread(function, range(count), partial(runtime.progress, desc=name, unit="frame"))
 
-    with tracking.run("evaluate", values, USED) as log:
+    less = "photographs are restored whole here: smaller test and real photographs need less, or more memory is needed"
+    with tracking.run("evaluate", values, USED) as log, runtime.memory(less):
         tested = spread(test, len(pairs), "test")
         reals = spread(real, len(listing.real_blur), "real blur")
         knowns = spread(known, count, "simulated real blur")

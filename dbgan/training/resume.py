@@ -117,10 +117,8 @@ def state(root: Path, stage: str, determines: list, say: Callable[[str], None]) 
     try:
         left = [path.parent for path in sorted(folder.parent.glob("*/state.pt"))]
         if folder not in left and (others := [other for other in left if _idle(other)]):
-            say(
-                f"{stage} starts anew: what {', '.join(map(str, others))} holds was made by other parameters, data, code "
-                "or PyTorch, and can be deleted unless you go back to them"
-            )
+            made = f"what {', '.join(map(str, others))} holds was made by other parameters, data, code or PyTorch"
+            say(f"{stage} starts anew: {made}; it can be deleted unless you go back to them")
         folder.mkdir(exist_ok=True)
         yield State(folder)
         shutil.rmtree(folder)
