@@ -114,6 +114,7 @@ def read(crops: Path, synthetic: Path) -> tuple[float, float]:
     reader = Reader(crops)
     few = min(100, reader.length("paired/blurred"))
     with create(synthetic) as file:
+        file.made_of(reader)
         file.write("synthetic/blurred", reader.rows("paired/blurred", slice(few)))
         file.write("synthetic/source", np.arange(few))
     data = DeblurBatches(reader, Reader(synthetic), MixParams(0.2), BATCH, PATCH, seed=0)

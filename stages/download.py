@@ -28,7 +28,7 @@ def main(
     data = settings.section(values, "data", sources.DataParams)
     camera = settings.section(values, "camera", ShakeParams)
     real_camera = settings.section(values, "real_camera", ShakeParams)
-    seed = settings.value(values, "seed", int)
+    seed = settings.value(values, "seed", runtime.Seed)
     workers = runtime.workers()
     warnings.filterwarnings("ignore", module=r"PIL\.")  # of odd files; what matters about them is reported
 
