@@ -8,14 +8,13 @@ SCORES = {  # of a restored photograph against the sharp one: label, digits, whe
     "ssim": ("SSIM, tables' convention", 4, True),
     "ssim_2d": ("SSIM, 2-D window", 4, True),
     "delta_e": ("CIEDE2000, less is better", 2, False),
+    "psnr_real": ("PSNR with the simulated real blur, dB", 2, True),
 }
 OTHERS = {  # label, digits
     "color_shift": ("Colour shift by the fine-tuned network (R, G, B), levels of 255", 2),
     "flat_deviation": ("Largest change to photographs of one colour, levels of 255", 2),
     "blur_effect_real_before": ("Blur of real photographs, before (0 sharp, 1 blurred)", 3),
     "blur_effect_real_after": ("Blur of real photographs, after", 3),
-    "psnr_real_blurred": ("PSNR of test photographs with the simulated real blur, before, dB", 2),
-    "psnr_real": ("PSNR of test photographs with the simulated real blur, after, dB", 2),
     "bgan_realism": ("Distance of BGAN's blur to real blur (0 alike, 1 as far as sharp photographs)", 3),
     "paired_realism": ("The same distance of the paired set's blur", 3),
     "bgan_diversity": ("Difference between two noise maps' blurs, levels of 255", 2),
@@ -69,11 +68,11 @@ def compared(before: float, after: float, digits: int, more_is_better: bool) -> 
 
 
 def others(metrics: dict[str, Any]) -> list[tuple[str, str]]:
-    """Label and figure of everything else that a stage measured, known figures first."""
+    """Label and figure of everything else that a stage measured, known figures first, unknown ones if there are any."""
     ends = ("", "_blurred", "_pretrained")
     shown = {f"{key}{end}" for key in SCORES if _with_baseline(metrics, key) for end in ends}
     keys = [key for key in OTHERS if key in metrics]
-    keys += [key for key in metrics if key not in OTHERS and key not in shown]
+    keys += [key for key in metrics if key not in OTHERS and key not in shown and metrics[key] is not None]
     known = {key: OTHERS.get(key, (key.replace("_", " "), None)) for key in keys}
     return [(label, text(metrics[key], digits)) for key, (label, digits) in known.items()]
 

@@ -34,7 +34,7 @@ def test_every_figure_is_shown_once():
     assert shown.pop(figures.OTHERS["color_shift"][0]) == "+0.40, \N{MINUS SIGN}0.25, 0.00"
     assert shown.pop(figures.OTHERS["bgan_realism"][0]) == figures.NONE
     assert shown == {
-        "psnr blurred": figures.NONE, "psnr": "30", "delta e": "2", "new one": "1.23457", "test pairs": "12",
+        "psnr": "30", "delta e": "2", "new one": "1.23457", "test pairs": "12",
         "weights": "random",
     }  # fmt: skip
 
