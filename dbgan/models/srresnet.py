@@ -84,5 +84,7 @@ class SRResNet(nn.Module):
         x = F.relu(self.before_tail(x))
         if self.skip:
             return blurred + self.tail(x)
+        if x.dtype == torch.float32:  # also on a device without autocast, where networks are only counted
+            return self.tail(x)
         with torch.autocast(x.device.type, enabled=False):  # what comes now is the image: bfloat16 has too few levels
             return self.tail(x.float())
