@@ -7,8 +7,8 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 repro: .venv/installed
 	dvc repro
 
-test: check  # on all cores, one thread each; the longest file first
-	OMP_NUM_THREADS=1 python -m pytest -n auto --dist loadfile --no-loadscope-reorder tests/test_pipeline.py tests
+test: check  # on all cores, one thread each; the longest files first
+	OMP_NUM_THREADS=1 python -m pytest -n auto --dist loadfile --no-loadscope-reorder tests/test_pipeline*.py tests
 
 bench: .venv/installed
 	python -m benchmarks.suite

@@ -1,41 +1,12 @@
 """The whole pipeline through DVC and MLflow, on a copy of the project with tiny settings."""
 
 import hashlib
-import os
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import mlflow
 import pytest
 import yaml
-
-ROOT = Path(__file__).parents[1]
-STAGES = ["download", "build_h5", "train_bgan", "synthesize", "pretrain", "finetune", "evaluate"]
-
-
-def run(project: Path, *command: str, tracking: bool = False, code: int = 0) -> str:
-    """A command in the project, as a user types it, that ends with `code`; its output."""
-    environment = {k: v for k, v in os.environ.items() if not k.startswith(("DVC_", "MLFLOW_", "DBGAN_", "GIT_"))}
-    environment |= {
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-        "DVC_SITE_CACHE_DIR": str(project.parent / "site"),
-        "DVC_GLOBAL_CONFIG_DIR": str(project.parent / "global"),
-        "DBGAN_TRACKING": "on" if tracking else "off",
-        "MLFLOW_DISABLE_TELEMETRY": "true",
-        "CUDA_VISIBLE_DEVICES": "",
-        "GIT_CONFIG_GLOBAL": os.devnull,
-        **{f"GIT_{who}_{what}": "test@example.org" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")},
-    }
-    done = subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == code, f"{command}\n{done.stdout}\n{done.stderr}"
-    return done.stdout + done.stderr
-
-
-def ran(output: str) -> list[str]:
-    """The stages that DVC says it ran."""
-    return [line.split("'")[1] for line in output.splitlines() if line.startswith("Running stage")]
+from whole_project import ROOT, STAGES, committed, ran, run
 
 
 def runs(project: Path, kind: str) -> list:
@@ -48,22 +19,7 @@ def runs(project: Path, kind: str) -> list:
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory, write_photos, write_params) -> Path:
-    """A committed copy of the project, its photographs and settings tiny, after its first `dvc repro`."""
-    folder = tmp_path_factory.mktemp("clone") / "project"
-    for name in ("dbgan", "stages", "ablations"):
-        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("dvc.yaml", ".gitignore", ".dvcignore", ".dvc/config", ".dvc/.gitignore"):
-        (folder / name).parent.mkdir(exist_ok=True)
-        shutil.copy(ROOT / name, folder / name)
-    write_photos(folder.parent / "photos")
-    write_params(folder / "params.yaml", {"data.root": "../photos"})
-    run(folder, "git", "init", "-q")
-    run(folder, "git", "add", ".")
-    run(folder, "git", "commit", "-qm", "tiny")
-    assert ran(run(folder, "dvc", "repro", tracking=True)) == STAGES
-    run(folder, "git", "add", ".")
-    run(folder, "git", "commit", "-qm", "results")
-    return folder
+    return committed(tmp_path_factory.mktemp("clone") / "project", write_photos, write_params)
 
 
 def test_nothing_runs_twice_and_git_stays_clean(project):
@@ -149,46 +105,6 @@ def test_another_alpha_elsewhere_does_so_too_and_is_recorded_here(project, alpha
     assert parent.data.tags["dvc.exp"] == f"alpha-{how}"
     assert "evaluate/psnr" in parent.data.metrics
     assert run(project, "git", "status", "--porcelain") == ""
-
-
-def change_plan(project: Path, lines: str) -> None:
-    """`lines` at the end of what the ablations' plan sets, before its functions."""
-    path = project / "ablations" / "plan.py"
-    before, end, after = path.read_text().partition("\n\n\ndef ")
-    path.write_text(f"{before}\n{lines}{end}{after}")
-
-
-def experiments(project: Path) -> set[str]:
-    """DVC's experiments by commit and name, without the notes of its queue."""
-    listed = run(project, "git", "for-each-ref", "refs/exps").splitlines()
-    return {line for line in listed if "refs/exps/celery/" not in line}
-
-
-def test_ablations_are_queued_run_and_written_and_not_run_again(project):
-    """One that fails costs a line, and its figures alone; mended, it runs."""
-    bad = 'Variant("mended", "group", "label", {"critic": "none"})'
-    change_plan(project, f"SEEDS, VARIANTS = (7,), (*VARIANTS[6:7], {bad})")
-    waits = project / "ablations" / "run.py"
-    waits.write_text(waits.read_text().replace("POLL = 30", "POLL = 2"))
-    (project / "docs").mkdir()
-    page = project / "docs" / "ablations.md"
-    page.write_text("<!-- claims -->\n<!-- /claims -->\n<!-- settings -->\n<!-- /settings -->\n")
-    command = (sys.executable, "-m", "ablations.run", "--jobs", "1")
-    said = run(project, *command, code=1)
-    assert "2 of 3 experiments" in said
-    assert said.splitlines()[-1].startswith("run: ablation-mended-7 failed; `dvc queue logs NAME` says why")
-    lines = (project / "docs" / "ablations.csv").read_text().splitlines()
-    assert [line.split(",")[:2] for line in lines[1:]] == [["baseline", "7"], ["alpha-0.001", "7"]]
-    assert "| 0.001 | 1 |" in page.read_text()
-    before = experiments(project)
-    change_plan(project, 'VARIANTS = (*VARIANTS[:1], VARIANTS[1]._replace(changes={"critic": "patch"}))')
-    assert "3 of 3 experiments" in run(project, *command)
-    assert "| label | 1 |" in page.read_text()
-    after = experiments(project)
-    assert before < after
-    assert "3 of 3 experiments" in run(project, *command)
-    assert experiments(project) == after
-    run(project, "git", "reset", "-q", "--hard")
 
 
 def test_committed_lock_names_what_dvc_yaml_names_and_is_of_this_code():
