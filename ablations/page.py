@@ -11,7 +11,7 @@ import numpy as np
 from scipy.stats import ttest_1samp
 
 from ablations import plan, records
-from dbgan import runtime
+from dbgan import utils
 from dbgan.reporting import markdown
 
 LEVEL = 0.95  # of the intervals
@@ -189,17 +189,17 @@ def update(rows: records.Rows, csv: Path, out: Path) -> None:
         raise ValueError("no experiment of the plan is done here; `make ablations` runs them")
     text = written(out, rows)
     records.write(csv, rows)
-    with runtime.whole(out) as part:
+    with utils.atomic_write(out) as part:
         part.write_text(text, encoding="utf-8")
-    runtime.say(f"{out}: {len(rows)} of {len(plan.experiments())} experiments")
+    utils.log(f"{out}: {len(rows)} of {len(plan.experiments())} experiments")
 
 
 def main(csv: Path = Path("docs/ablations.csv"), out: Path = Path("docs/ablations.md")) -> None:
     """Collect the experiments that are done, without running any, and write their figures to CSV and OUT."""
-    update(records.collected(records.done(runtime.root())), csv, out)
+    update(records.collected(records.done(utils.project_root())), csv, out)
 
 
-app = runtime.app(main)
+app = utils.app(main)
 
 if __name__ == "__main__":
     app()

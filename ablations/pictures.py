@@ -9,12 +9,11 @@ from tempfile import TemporaryDirectory
 import dvc.api
 
 from ablations import plan, records
-from dbgan import checkpoint, runtime
-from dbgan import params as settings
-from dbgan.data import frames, listings, shake
-from dbgan.metrics.pictures import save_jpeg, side_by_side, stacked
-from dbgan.metrics.restore import whole_frame
-from dbgan.models.generators import DEBLURS, build_generator
+from dbgan import checkpoint, settings, utils
+from dbgan.data import camera_shake, manifest, photos
+from dbgan.models.build import DEBLURS, build_generator
+from dbgan.panels import save_jpeg, side_by_side, stacked
+from dbgan.use.inference import whole_frame
 from stages.evaluate import simulated
 
 VARIANTS = ("mix-0", "baseline", "mix-0.5", "mix-1")
@@ -24,23 +23,23 @@ SIDE = 140  # pixels of what is cut out
 
 def main(raw: Path = Path("data/raw"), out: Path = Path("docs/gallery/mix.jpg")) -> None:
     """Write rows of parts of photographs to OUT: blurred, restored by VARIANTS, sharp."""
-    root, seed = runtime.root(), plan.SEEDS[0]
+    root, seed = utils.project_root(), plan.SEEDS[0]
     names = [f"ablation-{variant}-{seed}" for variant in VARIANTS]
     revisions = records.revisions(root)
     if missing := [name for name in names if name not in revisions]:
         raise ValueError(f"{', '.join(missing)}: no such experiment is done; `make ablations` runs them")
     values = settings.load(root / "params.yaml")
-    camera = settings.section(values, "real_camera", shake.ShakeParams)
+    camera = settings.section(values, "real_camera", camera_shake.ShakeParams)
     margin = values["evaluate"]["margin"]
     networks = [network(root, revisions[name]) for name in names]
-    listing = listings.load_listing(raw)
-    folder, _ = listings.roots(listing, raw, root)
+    listing = manifest.load_listing(raw)
+    folder, _ = manifest.roots(listing, raw, root)
     rows = []
     for number, y, x in SHOWN:
         blurred, sharp = simulated(listing, folder, camera, seed, number)
-        restored = [frames.to_uint8(whole_frame(one, frames.to_float(blurred), margin)) for one in networks]
+        restored = [photos.to_uint8(whole_frame(one, photos.to_float(blurred), margin)) for one in networks]
         rows.append(side_by_side([photo[y : y + SIDE, x : x + SIDE] for photo in (blurred, *restored, sharp)]))
-    with runtime.whole(out) as part:
+    with utils.atomic_write(out) as part:
         save_jpeg(part, stacked(rows))
 
 
@@ -52,7 +51,7 @@ def network(root: Path, revision: str):
         return checkpoint.load(path, build_generator, DEBLURS)
 
 
-app = runtime.app(main)
+app = utils.app(main)
 
 if __name__ == "__main__":
     app()

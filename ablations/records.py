@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ablations import plan
-from dbgan import params as settings
-from dbgan import runtime
+from dbgan import outputs, settings
 from dbgan.reporting.origin import flat, output
 
 RECORDED = (  # of metrics/evaluate.json
@@ -94,7 +93,7 @@ def _number(value: float | list[float] | None) -> float:
 
 def write(path: Path, rows: Rows) -> None:
     """Write the figures as CSV."""
-    runtime.write_csv(path, [{"variant": variant, "seed": seed} | rows[variant, seed] for variant, seed in rows])
+    outputs.write_csv(path, [{"variant": variant, "seed": seed} | rows[variant, seed] for variant, seed in rows])
 
 
 def read(path: Path) -> Rows:

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from ablations import page, plan, records
-from dbgan import runtime
+from dbgan import utils
 
 POLL = 30  # seconds between two looks at the queue
 BUSY = {"Queued", "Running"}  # states of DVC's queue
@@ -24,7 +24,7 @@ def main(
     """Run all experiments of the plan and write their figures to CSV and OUT."""
     if not 1 <= jobs <= len(plan.SEEDS):
         raise ValueError(f"--jobs {jobs}: 1 to {len(plan.SEEDS)}, as many baselines as can run side by side")
-    root = runtime.root()
+    root = utils.project_root()
     ready, states = records.done(root), records.states(root)
     for variant, seed in plan.experiments():
         name = plan.experiment(variant, seed)
@@ -47,7 +47,7 @@ def main(
 
 def wait(root: Path) -> None:
     """Wait until none of the plan's experiments is queued or running."""
-    with runtime.progress(None, total=len(plan.experiments()), desc="ablations", unit="experiment") as bar:
+    with utils.progress(None, total=len(plan.experiments()), desc="ablations", unit="experiment") as bar:
         busy = True
         while busy:
             time.sleep(POLL)
@@ -55,7 +55,7 @@ def wait(root: Path) -> None:
             bar.update(len(records.done(root)) - bar.n)
 
 
-app = runtime.app(main)
+app = utils.app(main)
 
 if __name__ == "__main__":
     app()

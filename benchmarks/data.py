@@ -18,8 +18,7 @@ import typer
 import yaml
 
 from benchmarks.networks import in_own_process, peak_memory
-from dbgan import params as settings
-from dbgan import runtime
+from dbgan import settings, utils
 
 TIMES = 10  # as many photographs, to see whether memory grows with them
 RUNS = 3  # of each way to build, in turns; the fastest counts, as other work on the machine only slows
@@ -29,48 +28,48 @@ PATCH, BATCH = 128, 4  # (paper)
 
 def photographs(folder: Path, root: Path | None) -> None:
     """The training pairs as the download stage lists them, in `folder`/raw, and `folder`/params.yaml."""
-    from dbgan.data import listings
+    from dbgan.data import manifest
     from stages import download
 
-    values = settings.read(runtime.root() / "params.yaml")
+    values = settings.read(utils.project_root() / "params.yaml")
     if root:
         values["data"] |= {"source": "folder", "root": str(root.resolve())}
     (folder / "params.yaml").write_text(yaml.safe_dump(values))
     download.main(folder / "raw", folder / "sheet.png", folder / "params.yaml", folder / "data.json")
-    listing = listings.load_listing(folder / "raw")
-    listings.save_listing(
+    listing = manifest.load_listing(folder / "raw")
+    manifest.save_listing(
         folder / "raw" / "frames.json", replace(listing, test_blurred=[], test_sharp=[], real_blur=[])
     )
 
 
 def more(folder: Path) -> None:
     """TIMES as many photographs in `folder`/more, each rolled by other pixels, so that none is stored once for two."""
-    from dbgan.data import frames, listings, parallel
+    from dbgan.data import manifest, photos
 
-    listing = listings.load_listing(folder / "raw")
+    listing = manifest.load_listing(folder / "raw")
     root, out = Path(listing.root) if listing.root else folder / "raw", folder / "more"
 
-    def rolled(at: tuple[str, int]) -> list[listings.Frame]:
+    def rolled(at: tuple[str, int]) -> list[manifest.Frame]:
         side, i = at
-        photo, found = listings.load_frame(root, getattr(listing, side)[i]), []
+        photo, found = manifest.load_frame(root, getattr(listing, side)[i]), []
         for k in range(TIMES):
             path = Path(side, f"{i}_{k}.jpg")
-            frames.write(out / path, np.roll(photo, TIMES * i + k, axis=1), quality=90)
-            found.append(listings.describe(out, path)[0])
+            photos.write(out / path, np.roll(photo, TIMES * i + k, axis=1), quality=90)
+            found.append(manifest.describe(out, path)[0])
         return found
 
     sides = {}
     for side in ("train_blurred", "train_sharp"):
         at = [(side, i) for i in range(len(getattr(listing, side)))]
-        sides[side] = [frame for found in parallel.ordered(rolled, at, runtime.workers()) for frame in found]
-    listings.save_listing(out / "frames.json", replace(listing, root="", **sides))
+        sides[side] = [frame for found in utils.ordered(rolled, at, utils.workers()) for frame in found]
+    manifest.save_listing(out / "frames.json", replace(listing, root="", **sides))
 
 
 def build(raw: Path, out: Path, params: Path) -> dict[str, float]:
     """The stage in this process: seconds once all is imported, crops (both sides counted), peak memory, bytes."""
     import skimage.registration  # noqa: F401, it is slow to import and the stage does so when it needs it
 
-    from dbgan.data import color, crops, h5, listings, parallel, shift  # noqa: F401
+    from dbgan.data import crops, h5, manifest, match_color, parallel, registration  # noqa: F401
     from stages import build_h5
 
     start = time.perf_counter()
@@ -85,11 +84,11 @@ def plain_build(raw: Path, out: Path, params: Path) -> dict[str, float]:
     import h5py
     from PIL import Image
 
-    from dbgan.data import crops, listings
+    from dbgan.data import crops, manifest
 
     p = settings.section(settings.load(params), "crop", crops.CropParams)
     start = time.perf_counter()
-    listing = listings.load_listing(raw)
+    listing = manifest.load_listing(raw)
     found: dict[str, np.ndarray] = {}
     for side, listed in (("blurred", listing.train_blurred), ("sharp", listing.train_sharp)):
         cut: list[np.ndarray] = []
@@ -118,7 +117,7 @@ def read(crops: Path, synthetic: Path) -> tuple[float, float]:
         file.write("synthetic/blurred", reader.rows("paired/blurred", slice(few)))
         file.write("synthetic/source", np.arange(few))
     data = DeblurBatches(reader, Reader(synthetic), MixParams(0.2), BATCH, PATCH, seed=0)
-    batches = stream(data, 0, 10**9, accumulate=1, workers=runtime.workers())
+    batches = stream(data, 0, 10**9, accumulate=1, workers=utils.workers())
     return _rate(data.__getitem__), _rate(lambda _: next(batches))
 
 
@@ -227,7 +226,7 @@ def main(root: Annotated[Path | None, typer.Argument()] = None) -> None:
         typer.echo(table(measure(Path(folder), root)))
 
 
-app = runtime.app(main)
+app = utils.app(main)
 
 if __name__ == "__main__":
     app()

@@ -14,7 +14,7 @@ import typer
 
 from benchmarks.networks import machine
 from benchmarks.steps import IMAGES, new_step, params_of
-from dbgan import runtime
+from dbgan import utils
 
 PROCESSES = 2
 
@@ -105,7 +105,7 @@ def main(updates: int = 10, rounds: int = 20) -> None:
             typer.echo(line.format(precision, PROCESSES, **found))
 
 
-app = runtime.app(main)
+app = utils.app(main)
 
 if __name__ == "__main__":
     app()

@@ -18,7 +18,7 @@ from typing import Any
 
 import typer
 
-from dbgan import runtime
+from dbgan import outputs, utils
 from dbgan.reporting import markdown
 
 # One image in, one of the same size out: the name in `build_generator`, and what differs from its defaults.
@@ -65,7 +65,7 @@ def size(name: str, height: int, width: int) -> dict[str, int]:
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 
-    from dbgan.models.generators import build_generator
+    from dbgan.models.build import build_generator
 
     network, config = NETWORKS[name]
     with torch.device("meta"), torch.no_grad(), FlopCounterMode(display=False) as counter:
@@ -78,10 +78,10 @@ def speed(name: str, height: int, width: int, bfloat16: bool) -> dict[str, float
     """Seconds for one frame, the median of `runs`, and the peak memory of this process, on a GPU of its tensors."""
     import torch
 
-    from dbgan.models.generators import build_generator
+    from dbgan.models.build import build_generator
 
     network, config = NETWORKS[name]
-    device = runtime.device(torch.get_num_threads())
+    device = outputs.device(torch.get_num_threads())
     generator = build_generator(network, **config).eval().to(device)
 
     def seconds(height: int, width: int) -> float:
@@ -142,12 +142,12 @@ def measure(name: str, height: int, width: int, bfloat16: bool) -> dict[str, Any
     """A row of the results. A precision that the machine lacks or has too little memory for is None."""
     row = {"network": name, **in_own_process(size, name, height, width), "float32": None, "bfloat16": None}
     for precision in ("float32", "bfloat16") if bfloat16 else ("float32",):
-        runtime.say(f"{name}, {precision}, {row['flops'] / 1e12:.3g} TFLOP ...")
+        utils.log(f"{name}, {precision}, {row['flops'] / 1e12:.3g} TFLOP ...")
         try:
             row[precision] = in_own_process(speed, name, height, width, precision == "bfloat16")
-            runtime.say("  {seconds:.3g} s a frame (runs: {runs})".format(**row[precision]))
+            utils.log("  {seconds:.3g} s a frame (runs: {runs})".format(**row[precision]))
         except MemoryError as error:
-            runtime.say(f"  not measured: {error}")
+            utils.log(f"  not measured: {error}")
     return row
 
 
@@ -188,16 +188,16 @@ def place(found: dict[str, Any]) -> str:
 
 def record(name: str, results: dict[str, Any]) -> None:
     """Put results under their name into benchmarks/results.json; those of other benchmarks stay."""
-    path = runtime.root() / "benchmarks" / "results.json"
+    path = utils.project_root() / "benchmarks" / "results.json"
     found = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    runtime.write_json(path, found | {name: results})
+    outputs.write_json(path, found | {name: results})
 
 
 def show(name: str, text: str) -> None:
     """Put the table of that name into its READMEs."""
-    for readme in (runtime.root() / path for path in READMES[name]):
+    for readme in (utils.project_root() / path for path in READMES[name]):
         filled = markdown.filled(readme, {name: text})
-        with runtime.whole(readme) as part:
+        with utils.atomic_write(readme) as part:
             part.write_text(filled, encoding="utf-8")
 
 
@@ -217,7 +217,7 @@ def main(height: int = FRAME[0], width: int = FRAME[1], only: list[str] | None =
         show("networks", text)
 
 
-app = runtime.app(main)
+app = utils.app(main)
 
 if __name__ == "__main__":
     app()

@@ -9,8 +9,7 @@ import numpy as np
 import typer
 
 from benchmarks.networks import in_own_process, machine, peak_memory, place
-from dbgan import params as settings
-from dbgan import runtime
+from dbgan import settings, utils
 
 FILES = ("photo.jpg", "photo.png", "photo.tif", "deep.png", "deep.tif")  # deep ones have 16 bits
 NOISE = 0.005  # of a camera, as a share of full light: what files of photographs have to hold
@@ -23,7 +22,7 @@ def prepare(folder: Path, height: int, width: int) -> None:
     from PIL import Image
 
     from dbgan import checkpoint
-    from dbgan.models.generators import new_generator
+    from dbgan.models.build import new_generator
 
     scene = Image.fromarray(skimage.data.coffee()).resize((width, height), Image.Resampling.BICUBIC)
     grain = np.random.default_rng(0).standard_normal((height, width, 3), dtype=np.float32)
@@ -35,14 +34,14 @@ def prepare(folder: Path, height: int, width: int) -> None:
             (folder / name).write_bytes(write(pixels))
         else:
             Image.fromarray(np.rint(light * 255).astype(np.uint8)).save(folder / name)
-    config = settings.load(runtime.root() / "params.yaml")["dbgan"]
+    config = settings.load(utils.project_root() / "params.yaml")["dbgan"]
     checkpoint.save(folder / "dbgan.safetensors", new_generator("dbgan", 0, 0.01, **config), "dbgan", config)
 
 
 def once(folder: Path, name: str) -> dict[str, float]:
     """Seconds of the whole command and of the network's tiles within it, and the peak memory of this process."""
-    from dbgan import deblur
-    from dbgan.metrics import tiles
+    from dbgan.use import deblur
+    from dbgan.use import inference as tiles
 
     within, in_tiles = [], tiles.in_tiles
 
@@ -78,7 +77,7 @@ def main(
         typer.echo(f"{name}: {found['seconds']:.1f} s, {ratio:.3f} x its tiles, peak {peak:.0f} MB")
 
 
-app = runtime.app(main)
+app = utils.app(main)
 
 if __name__ == "__main__":
     app()

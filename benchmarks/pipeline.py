@@ -10,7 +10,7 @@ import typer
 from benchmarks.networks import in_own_process, took
 from benchmarks.steps import SEED, params_of
 from benchmarks.training import WAYS
-from dbgan import runtime
+from dbgan import outputs, utils
 
 FRAME = (720, 1280)
 RUNS = 5
@@ -25,13 +25,13 @@ def evaluation() -> dict[str, float]:
     import numpy as np
     import torch
 
-    from dbgan import params as settings
-    from dbgan.data import frames
-    from dbgan.metrics import restore
+    from dbgan import settings
+    from dbgan.data import photos
+    from dbgan.models.build import new_generator
     from dbgan.models.dbgan import DeblurConfig
-    from dbgan.models.generators import new_generator
+    from dbgan.use import inference as restore
 
-    device = runtime.device(torch.get_num_threads())
+    device = outputs.device(torch.get_num_threads())
     values = params_of("sample")
     config = asdict(settings.section(values, "dbgan", DeblurConfig))
     layouts = {"shipped": torch.channels_last, "plain": torch.contiguous_format}
@@ -43,9 +43,9 @@ def evaluation() -> dict[str, float]:
     margin = values["evaluate"]["margin"]
 
     def restored(way: str) -> np.ndarray:
-        frame = frames.to_float(photo)
+        frame = photos.to_float(photo)
         frame = frame if way == "shipped" else frame.contiguous()
-        return frames.to_uint8(restore.whole_frame(networks[way], frame, margin, device))
+        return photos.to_uint8(restore.whole_frame(networks[way], frame, margin, device))
 
     seconds: dict[str, list[float]] = {way: [] for way in WAYS}
     for run in range(RUNS + 1):
@@ -63,13 +63,17 @@ def nothing_to_do() -> dict[str, float | None]:
     def dvc(*arguments: str) -> tuple[str, float]:
         start = time.perf_counter()
         ended = subprocess.run(
-            [sys.executable, "-m", "dvc", *arguments], cwd=runtime.root(), capture_output=True, text=True, check=False
+            [sys.executable, "-m", "dvc", *arguments],
+            cwd=utils.project_root(),
+            capture_output=True,
+            text=True,
+            check=False,
         )
         return ended.stdout + ended.stderr if not ended.returncode else "Running stage", time.perf_counter() - start
 
     none = {"stages": None, "shipped": None, "plain": None, "ratio": None}
     if "Running stage" in dvc("repro", "--dry")[0]:
-        runtime.say("dvc repro has something to do, or there is no DVC; it is not measured")
+        utils.log("dvc repro has something to do, or there is no DVC; it is not measured")
         return none
     _, plain = dvc("version")
     text, seconds = dvc("repro")
@@ -88,7 +92,7 @@ def main() -> None:
         typer.echo(f"{what}: {figures or 'not measured'}")
 
 
-app = runtime.app(main)
+app = utils.app(main)
 
 if __name__ == "__main__":
     app()

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from dbgan import params as settings
+from dbgan import settings
 
 SEED = 118
 IMAGES = {"train_bgan": 3, "pretrain": 2, "finetune": 2}  # kinds of photographs in a batch of each training
@@ -18,9 +18,9 @@ def params_of(scale: str) -> dict[str, Any]:
 
 def new_step(training: str, values: dict[str, Any], place=None, device: Any = "cpu"):
     """The step of a training, in the cycle for BGAN, and its parameters."""
+    from dbgan.models.build import gaussian_init, new_generator, reverse
     from dbgan.models.critics import build_critic
-    from dbgan.models.features import PerceptualParams, VGGFeatures
-    from dbgan.models.generators import gaussian_init, new_generator, reverse
+    from dbgan.models.vgg import PerceptualParams, VGGFeatures
     from dbgan.training.bgan_cycle import BganParams, CycleStep
     from dbgan.training.distributed import ALONE
     from dbgan.training.finetune import FinetuneParams, FinetuneStep

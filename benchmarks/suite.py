@@ -12,7 +12,7 @@ import typer
 
 from benchmarks import data, distributed, networks, photographs, pipeline, training
 from benchmarks.networks import in_own_process, machine
-from dbgan import runtime
+from dbgan import utils
 
 Row = dict[str, Any]
 
@@ -146,7 +146,7 @@ def main() -> None:
     networks.main()
 
 
-app = runtime.app(main)
+app = utils.app(main)
 
 if __name__ == "__main__":
     app()

@@ -12,8 +12,7 @@ import typer
 
 from benchmarks.networks import in_own_process, took
 from benchmarks.steps import IMAGES, SECTIONS, SEED, new_step, params_of
-from dbgan import params as settings
-from dbgan import runtime
+from dbgan import outputs, settings, utils
 
 LOSSES = {
     "train_bgan": "pixel",
@@ -60,7 +59,7 @@ def speed(training: str, scale: str, runs: int) -> dict[str, float]:
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 
-    device = runtime.device(torch.get_num_threads())
+    device = outputs.device(torch.get_num_threads())
     changes = {"pixel_steps": 0} if training == "train_bgan" else {}  # the pixel phase is over soon
     both = {way: update(training, scale, way, device, **changes) for way in WAYS}
     _, p = both["shipped"]
@@ -85,7 +84,7 @@ def conv_speed(seconds: float = 2.0) -> float:
 
     from dbgan.training.optim import OptimParams, autocast
 
-    device = runtime.device(torch.get_num_threads())
+    device = outputs.device(torch.get_num_threads())
     with autocast(settings.section(params_of("paper"), "pretrain", OptimParams), device):
         reduced = torch.is_autocast_enabled(device.type)
     batch, channels, height, width = CONV
@@ -111,14 +110,14 @@ def final_losses(training: str) -> dict[str, float]:
     import numpy as np
     import torch
 
-    from dbgan.data import frames, photographs, shake
+    from dbgan.data import camera_shake, photographs, photos
 
-    device = runtime.device(torch.get_num_threads())
-    camera = settings.section(params_of("sample"), "camera", shake.ShakeParams)
+    device = outputs.device(torch.get_num_threads())
+    camera = settings.section(params_of("sample"), "camera", camera_shake.ShakeParams)
     pairs = []
     for number, name in enumerate(photographs.TRAIN):
         sharp = photographs.load(name)
-        pairs.append((sharp, shake.blur(sharp, camera, np.random.default_rng([SEED, number]))))
+        pairs.append((sharp, camera_shake.blur(sharp, camera, np.random.default_rng([SEED, number]))))
     found = {}
     for way in WAYS:
         run, p = update(training, "sample", way, device)
@@ -126,7 +125,7 @@ def final_losses(training: str) -> dict[str, float]:
         for n in range(1, CURVE + 1):
             rng = np.random.default_rng([SEED, n])
             cut = [_patches(pairs, p.batch, p.patch, rng) for _ in range(2)]
-            triple = [frames.to_float(images).to(device) for images in (*cut[0], cut[1][1])]
+            triple = [photos.to_float(images).to(device) for images in (*cut[0], cut[1][1])]
             batch = triple if training == "train_bgan" else [triple[1], triple[0]]
             losses.append(run(n, [tuple(batch)])[LOSSES[training]])
         found[way] = float(torch.stack(losses[-LAST:]).mean())
@@ -150,7 +149,7 @@ def measure(scale: str = "paper", runs: int = 3) -> list[dict[str, Any]]:
     peak = in_own_process(conv_speed)
     rows = []
     for training in LOSSES:
-        runtime.say(f"{training}, networks of the scale {scale} ...")
+        utils.log(f"{training}, networks of the scale {scale} ...")
         row = {"training": training, "scale": scale, **in_own_process(speed, training, scale, runs)}
         row["share_of_conv_peak"] = row["flops"] / row["shipped"] / peak
         row["final_loss"] = in_own_process(final_losses, training)
@@ -182,7 +181,7 @@ def main(scale: str = "paper", runs: int = 3) -> None:
     typer.echo(table(measure(scale, runs)))
 
 
-app = runtime.app(main)
+app = utils.app(main)
 
 if __name__ == "__main__":
     app()

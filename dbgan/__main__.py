@@ -2,7 +2,8 @@
 
 import typer
 
-from dbgan import blur, deblur, report, runtime
+from dbgan import report, utils
+from dbgan.use import blur, deblur
 
 app = typer.Typer(
     help="Deblur photographs, blur sharp ones as realistically as BGAN has learnt, show the results as a page.",
@@ -11,9 +12,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # examples in the help keep their lines
 )
-app.command("deblur")(runtime.command(deblur.main))
-app.command("blur")(runtime.command(blur.main))
-app.command("report")(runtime.command(report.main))
+app.command("deblur")(utils.command(deblur.main))
+app.command("blur")(utils.command(blur.main))
+app.command("report")(utils.command(report.main))
 
 if __name__ == "__main__":
     app(prog_name="python -m dbgan")

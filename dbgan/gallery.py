@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from dbgan import runtime
-from dbgan.metrics.pictures import save_jpeg, side_by_side, stacked
+from dbgan import utils
+from dbgan.panels import save_jpeg, side_by_side, stacked
 from dbgan.reporting import images
 
 # Each picture's file and rows: a panel of the evaluation, how many photographs it shows, and the corner (y, x) and size
@@ -48,11 +48,11 @@ def main(panels: Path, out: Path) -> None:
         made[name] = stacked([cut(*row) for row in shown])
     out.mkdir(parents=True, exist_ok=True)
     for name, picture in made.items():
-        with runtime.whole(out / name) as part:
+        with utils.atomic_write(out / name) as part:
             save_jpeg(part, picture)
 
 
-app = runtime.app(main)
+app = utils.app(main)
 
 if __name__ == "__main__":
     app()

@@ -39,7 +39,7 @@ def _log(weights: Path, margin: int, tags: dict[str, str]):
     signature = mlflow.models.ModelSignature(outputs=mlflow.types.Schema([mlflow.types.ColSpec(AnyType())]))
     return mlflow.pyfunc.log_model(
         name=MODEL,
-        loader_module="dbgan.serving",
+        loader_module="dbgan.use.serve",
         data_path=str(weights),
         code_paths=[str(Path(__file__).parent)],
         model_config={"margin": margin, "max_megapixels": MAX_MEGAPIXELS},

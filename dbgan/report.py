@@ -5,8 +5,7 @@ from typing import Annotated
 
 import typer
 
-from dbgan import params as settings
-from dbgan import runtime
+from dbgan import settings, utils
 from dbgan.reporting import page
 
 
@@ -20,6 +19,6 @@ def main(
     lock = params.parent / "dvc.lock"
     made = settings.read(lock) if lock.exists() else {"stages": {}}
     text = page.render(metrics, panels, settings.load(params), made, params.parent)
-    with runtime.whole(out) as part:
+    with utils.atomic_write(out) as part:
         part.write_text(text, encoding="utf-8")
-    runtime.say(f"{out}: {out.stat().st_size / 1e6:.1f} MB")
+    utils.log(f"{out}: {out.stat().st_size / 1e6:.1f} MB")

@@ -15,7 +15,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from dbgan import processes, registry, runtime
+from dbgan import distributed, registry, utils
 
 EXPERIMENT = "dbgan"
 NOTE = """A row is a pipeline with all parameters and results; its stages and their curves fold out below it.
@@ -87,7 +87,7 @@ class _MlflowLog(Log):
         with _no_harm():
             pipeline_id = self._client.get_run(self._parent).data.tags["pipeline.id"]
             tags = {"pipeline.id": pipeline_id, "psnr": f"{psnr:.4f}"}
-            runtime.say(f"MLflow: the network is {registry.publish(self._client, self._parent, weights, margin, tags)}")
+            utils.log(f"MLflow: the network is {registry.publish(self._client, self._parent, weights, margin, tags)}")
 
     def _copy(self, run_id: str, paths: tuple[Path, ...]) -> None:
         with _no_harm():
@@ -103,11 +103,11 @@ def run(stage: str, params: dict[str, Any], used: list[str]) -> Iterator[Log]:
     """The child run of a stage under the pipeline's run; of several processes the first records. params: all of
     params.yaml, the scale merged in; `used`: the keys of it that the stage depends on. A fault within ends the run as
     FAILED, Ctrl-C as KILLED. Raises OSError when the store cannot be opened."""
-    if not processes.first() or os.environ.get("DBGAN_TRACKING", "").lower() in ("off", "0", "false", "no"):
+    if not distributed.is_main() or os.environ.get("DBGAN_TRACKING", "").lower() in ("off", "0", "false", "no"):
         yield Log()
         return
     if not find_spec("mlflow"):  # as on a machine that is rented for the training alone
-        runtime.say(f"{stage}: mlflow is not installed, so nothing is recorded")
+        utils.log(f"{stage}: mlflow is not installed, so nothing is recorded")
         yield Log()
         return
     try:
@@ -137,7 +137,7 @@ def _start(stage: str, params: dict[str, Any], used: list[str]) -> _MlflowLog:
     import mlflow
     from filelock import FileLock
 
-    home = runtime.root()
+    home = utils.project_root()
     lock = home / ".dvc" / "tmp" / "mlflow.lock"
     lock.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(lock):  # two processes that create one store at once leave it broken

@@ -11,10 +11,9 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.utils.data import Subset
 
-from dbgan import checkpoint, processes, runtime, tracking
-from dbgan import params as settings
+from dbgan import checkpoint, distributed, outputs, settings, tracking, utils
 from dbgan.data.batches import Batches, stream
-from dbgan.models.generators import GENERATORS
+from dbgan.models.build import GENERATORS
 from dbgan.training import resume
 from dbgan.training.distributed import Place
 from dbgan.training.optim import OptimParams
@@ -28,7 +27,7 @@ def batches(
 ) -> Callable[[int], Iterator[list[tuple[Tensor, ...]]]]:
     """What `loop.fit` asks for: this process's batches of each update after the one given."""
     ours, each = Subset(data, place.order(p.steps, p.accumulate)), len(place.batches(p.accumulate))
-    return lambda start: stream(ours, start, p.steps, each, runtime.workers(), device)
+    return lambda start: stream(ours, start, p.steps, each, utils.workers(), device)
 
 
 def code(stage: str, network: str) -> dict[str, str]:
@@ -36,7 +35,7 @@ def code(stage: str, network: str) -> dict[str, str]:
     named = GENERATORS[network].__module__.rpartition(".")[2]
     listed = settings.read(HERE / "dvc.yaml")["stages"][stage]["deps"]
     paths = [re.sub(r"\$\{.*\}", named, dep) for dep in listed]
-    return {path: runtime.digest(HERE / path) for path in paths if path.endswith(".py")}
+    return {path: utils.sha256(HERE / path) for path in paths if path.endswith(".py")}
 
 
 @contextmanager
@@ -45,8 +44,8 @@ def unfinished(stage: str, values: dict[str, Any], network: str, determines: lis
     section = f"scales.{values['scale']}.{stage.removeprefix('train_')}"
     less = f"lower {section}.batch (and raise {section}.accumulate) or {section}.patch"
     with (
-        resume.state(runtime.root(), stage, [code(stage, network), *determines], runtime.say) as state,
-        runtime.memory(f"{less}, or set {section}.checkpointing: true"),
+        resume.state(utils.project_root(), stage, [code(stage, network), *determines], utils.log) as state,
+        utils.out_of_memory(f"{less}, or set {section}.checkpointing: true"),
     ):
         yield state
 
@@ -61,11 +60,11 @@ def write(
 ) -> None:
     """The results of a training, by the first process: weights, metrics (the last row and `figures`) and curve, at
     `paths` in this order."""
-    if not processes.first():
+    if not distributed.is_main():
         return
     out, metrics, curve = paths
-    with runtime.whole(out) as part:
+    with utils.atomic_write(out) as part:
         checkpoint.save(part, trained, *recipe)
-    runtime.write_csv(curve, rows)
-    runtime.write_json(metrics, rows[-1] | figures)
+    outputs.write_csv(curve, rows)
+    outputs.write_json(metrics, rows[-1] | figures)
     log.files(metrics, curve)

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from dbgan import checkpoint, processes, report, runtime, tracking
-from dbgan import params as settings
+from dbgan import checkpoint, distributed, outputs, report, settings, tracking, utils
 
 USED = ["seed", "threads", "real_camera", "crop", "evaluate"]
 CURVES = {
@@ -37,12 +36,12 @@ def simulated(listing, root: Path, camera, seed: int, number: int) -> tuple:
     it is. Each photograph has SHAKES numbers."""
     import numpy as np
 
-    from dbgan.data import listings, shake
+    from dbgan.data import camera_shake, manifest
 
     scenes = list({frame.path: frame for frame in listing.test_sharp}.values())
-    sharp = listings.load_frame(root, scenes[number // SHAKES])
+    sharp = manifest.load_frame(root, scenes[number // SHAKES])
     apart = [seed, number, 0, 1]  # the data set's own shakes are drawn from [seed, photograph, shake]
-    return shake.blur(sharp, camera, np.random.default_rng(apart)), sharp
+    return camera_shake.blur(sharp, camera, np.random.default_rng(apart)), sharp
 
 
 def main(
@@ -54,31 +53,34 @@ def main(
     metrics: Path = Path("metrics"),
 ) -> None:
     """Restore all test frames and real blurred photographs with the networks in MODELS; write evaluate.json and
-    frames.csv to METRICS and the pictures to OUT."""
+    photos.csv to METRICS and the pictures to OUT."""
     import torch
 
+    from dbgan import metrics as evaluation
+    from dbgan import metrics as realism
+    from dbgan import panels as pictures
+    from dbgan.data import camera_shake, h5, manifest, photos
     from dbgan.data import crops as grid
-    from dbgan.data import frames, h5, listings, shake
-    from dbgan.metrics import evaluation, pictures, realism, restore
-    from dbgan.models.generators import BLURS, DEBLURS, build_generator
+    from dbgan.models.build import BLURS, DEBLURS, build_generator
     from dbgan.reporting.results import curve
+    from dbgan.use import inference as restore
 
     values = settings.load(params)
-    seed = settings.value(values, "seed", runtime.Seed)
+    seed = settings.value(values, "seed", settings.Seed)
     p = settings.section(values, "evaluate", EvaluateParams)
     crop = settings.section(values, "crop", grid.CropParams)
-    camera = settings.section(values, "real_camera", shake.ShakeParams)
-    device = runtime.device(settings.value(values, "threads", int))
+    camera = settings.section(values, "real_camera", camera_shake.ShakeParams)
+    device = outputs.device(settings.value(values, "threads", int))
     networks = {
         file: checkpoint.load(models / f"{file}.safetensors", build_generator, names).to(device)
         for file, names in (("bgan", BLURS), ("dbgan_pretrained", DEBLURS), ("dbgan", DEBLURS))
     }
     cut_crops = h5.Reader(crops, "paired/sharp")
-    listing = listings.load_listing(raw)
-    root, real_root = listings.roots(listing, raw, runtime.root())
+    listing = manifest.load_listing(raw)
+    root, real_root = manifest.roots(listing, raw, utils.project_root())
 
     def through(network) -> evaluation.Network:
-        return lambda photo: frames.to_uint8(restore.whole_frame(network, frames.to_float(photo), p.margin, device))
+        return lambda photo: photos.to_uint8(restore.whole_frame(network, photos.to_float(photo), p.margin, device))
 
     def blur(number: int) -> evaluation.Network:
         """BGAN with noise map `number`."""
@@ -97,12 +99,12 @@ def main(
 
     def test(k: int) -> tuple[dict, list]:
         b, s = pairs[k]
-        photos = listings.load_frame(root, b), listings.load_frame(root, s)
+        photos = manifest.load_frame(root, b), manifest.load_frame(root, s)
         row, images = evaluation.restored_pair(b.name, *photos, pretrained, final)
         return row, images if k in shown["test"] else []
 
     def real(k: int) -> tuple[dict, list]:
-        row, images = evaluation.restored_real(listings.load_frame(real_root, listing.real_blur[k]), final)
+        row, images = evaluation.restored_real(manifest.load_frame(real_root, listing.real_blur[k]), final)
         return row, images if k in shown["real"] else []
 
     # Where the real blur is simulated, any photograph can have it.
@@ -115,24 +117,24 @@ def main(
         """Crops of a frame, sharp and blurred, BGAN's blurs of them by each noise map, and, if the frame is shown, the
         frame and BGAN's blurs of it."""
         b, s = pairs[chosen[i]]
-        photo = listings.load_frame(root, s)
+        photo = manifest.load_frame(root, s)
         corners = grid.grid(s.height, s.width, crop)
         corners = [corners[k] for k in realism.evenly(len(corners), p.crops // len(chosen))]
         sharp = list(grid.cut(photo, corners, crop.size))
-        paired = list(grid.cut(listings.load_frame(root, b), corners, crop.size))
+        paired = list(grid.cut(manifest.load_frame(root, b), corners, crop.size))
         made = [[blur(k)(image) for image in sharp] for k in range(4)]
         return sharp, paired, made, [photo, *(blur(k)(photo) for k in range(3))] if i in shown["bgan"] else []
 
     def spread(function, count: int, name: str) -> list:
-        return processes.spread(function, range(count), partial(runtime.progress, desc=name, unit="frame"))
+        return distributed.gather_map(function, range(count), partial(utils.progress, desc=name, unit="frame"))
 
     less = "photographs are restored whole here: smaller test and real photographs need less, or more memory is needed"
-    with tracking.run("evaluate", values, USED) as log, runtime.memory(less):
+    with tracking.run("evaluate", values, USED) as log, utils.out_of_memory(less):
         tested = spread(test, len(pairs), "test")
         reals = spread(real, len(listing.real_blur), "real blur")
         knowns = spread(known, count, "simulated real blur")
         blurred = spread(bgan, len(chosen), "BGAN")
-        if not processes.first():
+        if not distributed.is_main():
             return
         rows = [row for row, _ in tested]
         for k in set(evaluation.extremes(rows)) - set(shown["test"]):
@@ -147,7 +149,7 @@ def main(
         found = cut_crops.length("real/blurred") if "real/blurred" in cut_crops else 0
         real_crops = [cut_crops.rows("real/blurred", k) for k in realism.evenly(found, p.crops)]
         summary |= evaluation.blurs_of_bgan(sharp, made, paired, real_crops)
-        with runtime.whole(out) as part:
+        with utils.atomic_write(out) as part:
             for kind, results in {"test": tested, "real": reals, "bgan": blurred}.items():
                 for k, (*_, images) in enumerate(results):
                     if images:
@@ -155,8 +157,8 @@ def main(
             curves = {title: curve(metrics / file) for title, file in CURVES.items()}
             pictures.save_curves(part / "curves.png", curves)
 
-        runtime.write_csv(metrics / "frames.csv", rows)
-        runtime.write_json(metrics / "evaluate.json", summary)
+        outputs.write_csv(metrics / "frames.csv", rows)
+        outputs.write_json(metrics / "evaluate.json", summary)
         page = metrics.parent / "reports" / "report.html"
         report.main(metrics, out, params, page)
         log.files(page)
@@ -166,10 +168,10 @@ def main(
         log.model(models / "dbgan.safetensors", p.margin, summary["psnr"])
     for key in ("psnr", "ssim"):
         figures = [summary[key + suffix] for suffix in ("_blurred", "_pretrained", "")]
-        runtime.say("{}: blurred {:.4g}, pre-trained {:.4g}, fine-tuned {:.4g}".format(key, *figures))
+        utils.log("{}: blurred {:.4g}, pre-trained {:.4g}, fine-tuned {:.4g}".format(key, *figures))
 
 
-app = runtime.app(main, together=True)
+app = utils.app(main, together=True)
 
 if __name__ == "__main__":
     app()

@@ -5,8 +5,7 @@ python -m stages.finetune data/crops.h5 data/synthetic.h5 models/dbgan_pretraine
 from dataclasses import replace
 from pathlib import Path
 
-from dbgan import checkpoint, runtime, tracking
-from dbgan import params as settings
+from dbgan import checkpoint, outputs, settings, tracking, utils
 
 USED = [
     "seed",
@@ -37,15 +36,15 @@ def main(
     from dbgan.data import fetch
     from dbgan.data.batches import DeblurBatches, MixParams
     from dbgan.data.h5 import Reader
+    from dbgan.models.build import DEBLURS, build_generator, gaussian_init
     from dbgan.models.critics import build_critic
-    from dbgan.models.features import PerceptualParams, VGGFeatures
-    from dbgan.models.generators import DEBLURS, build_generator, gaussian_init
-    from dbgan.models.recompute import recompute_blocks
+    from dbgan.models.grad_checkpoint import recompute_blocks
+    from dbgan.models.vgg import PerceptualParams, VGGFeatures
     from dbgan.training import distributed, loop
     from dbgan.training.finetune import FinetuneParams, FinetuneStep
 
     values = settings.load(params)
-    seed = settings.value(values, "seed", runtime.Seed)
+    seed = settings.value(values, "seed", settings.Seed)
     std = settings.value(values, "init_std", training_stage.Deviation)
     threads = settings.value(values, "threads", int)
     p = settings.section(
@@ -54,12 +53,12 @@ def main(
     vgg = settings.section(values, "perceptual", PerceptualParams)
     imagenet = settings.section(values, "imagenet_vgg19", fetch.Download)
     mix = settings.section(values, "mix", MixParams)
-    device = runtime.device(threads)
+    device = outputs.device(threads)
     place = distributed.place(p.batch, p.accumulate)
     data = DeblurBatches(Reader(crops), Reader(synthetic), mix, p.batch, p.patch, seed, place.rows(p.batch))
     network, config = checkpoint.recipe(pretrained)
-    cache = runtime.root() / fetch.CACHE
-    weights, vgg_digest = fetch.weights(vgg.weights, imagenet, cache, runtime.progress, runtime.say)
+    cache = utils.project_root() / fetch.CACHE
+    weights, vgg_digest = fetch.weights(vgg.weights, imagenet, cache, utils.progress, utils.log)
     features = replace(vgg, weights=weights)
 
     def build() -> FinetuneStep:
@@ -74,20 +73,20 @@ def main(
         vgg.width,
         vgg_digest,
         *data.digests(),
-        runtime.digest(pretrained),
+        utils.sha256(pretrained),
     ]
     with (
         tracking.run("finetune", values, USED) as log,
         training_stage.unfinished("finetune", values, network, determines) as state,
     ):
         batches = training_stage.batches(data, p, place, device)
-        trained = loop.fit(state, build, batches, p, seed, log.metrics, runtime.progress)
+        trained = loop.fit(state, build, batches, p, seed, log.metrics, utils.progress)
         training_stage.write(
             trained, (network, config), state.rows, (out, metrics, curve), log, perceptual_weights=vgg_digest
         )
 
 
-app = runtime.app(main, together=True)
+app = utils.app(main, together=True)
 
 if __name__ == "__main__":
     app()

@@ -3,8 +3,7 @@
 from dataclasses import asdict
 from pathlib import Path
 
-from dbgan import params as settings
-from dbgan import runtime, tracking
+from dbgan import outputs, settings, tracking, utils
 
 USED = ["seed", "threads", "init_std", "mix", "generator", "pretrain"]  # and the section of the generator's name
 
@@ -21,14 +20,14 @@ def main(
     from dbgan import training_stage
     from dbgan.data.batches import DeblurBatches, MixParams
     from dbgan.data.h5 import Reader
-    from dbgan.models.generators import DEBLUR, GeneratorParams, new_generator
-    from dbgan.models.recompute import recompute_blocks
+    from dbgan.models.build import DEBLUR, GeneratorParams, new_generator
+    from dbgan.models.grad_checkpoint import recompute_blocks
     from dbgan.training import distributed, loop
     from dbgan.training.optim import OptimParams
     from dbgan.training.pretrain import PretrainStep
 
     values = settings.load(params)
-    seed = settings.value(values, "seed", runtime.Seed)
+    seed = settings.value(values, "seed", settings.Seed)
     std = settings.value(values, "init_std", training_stage.Deviation)
     threads = settings.value(values, "threads", int)
     chosen = settings.section(values, "generator", GeneratorParams).name
@@ -36,7 +35,7 @@ def main(
     config = asdict(settings.section(values, chosen, kind))
     p = settings.section(values, "pretrain", OptimParams)
     mix = settings.section(values, "mix", MixParams)
-    device = runtime.device(threads)
+    device = outputs.device(threads)
     place = distributed.place(p.batch, p.accumulate)
     data = DeblurBatches(Reader(crops), Reader(synthetic), mix, p.batch, p.patch, seed, place.rows(p.batch))
 
@@ -51,11 +50,11 @@ def main(
         training_stage.unfinished("pretrain", values, network, determines) as state,
     ):
         batches = training_stage.batches(data, p, place, device)
-        trained = loop.fit(state, build, batches, p, seed, log.metrics, runtime.progress)
+        trained = loop.fit(state, build, batches, p, seed, log.metrics, utils.progress)
         training_stage.write(trained, (network, config), state.rows, (out, metrics, curve), log)
 
 
-app = runtime.app(main, together=True)
+app = utils.app(main, together=True)
 
 if __name__ == "__main__":
     app()

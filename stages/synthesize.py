@@ -7,8 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from dbgan import checkpoint, processes, runtime, tracking
-from dbgan import params as settings
+from dbgan import checkpoint, distributed, outputs, settings, tracking, utils
 
 USED = ["seed", "threads", "synthesize"]
 
@@ -36,13 +35,13 @@ def main(
     import numpy as np
     import torch
 
-    from dbgan.data import frames, h5
-    from dbgan.models.generators import BLURS, build_generator
+    from dbgan.data import h5, photos
+    from dbgan.models.build import BLURS, build_generator
 
     values = settings.load(params)
-    seed = settings.value(values, "seed", runtime.Seed)
+    seed = settings.value(values, "seed", settings.Seed)
     p = settings.section(values, "synthesize", SynthesizeParams)
-    device = runtime.device(settings.value(values, "threads", int))
+    device = outputs.device(settings.value(values, "threads", int))
     sharp_crops = h5.Reader(crops, "paired/sharp")
     network = checkpoint.load(bgan, build_generator, BLURS).to(device)
     total = sharp_crops.length("paired/sharp")
@@ -50,24 +49,26 @@ def main(
 
     def blurs(start: int) -> list[np.ndarray]:
         """Of the batch of crops from `start` on, one blur for each noise map."""
-        sharp = frames.to_float(sharp_crops.rows("paired/sharp", slice(start, start + p.batch))).to(device)
+        sharp = photos.to_float(sharp_crops.rows("paired/sharp", slice(start, start + p.batch))).to(device)
         seeds = [seed + start * p.noise_maps + k for k in range(p.noise_maps)]
         noises = [network.draw_noise(sharp, torch.Generator().manual_seed(s)) for s in seeds]
-        return [frames.to_uint8(network(sharp, noise)) for noise in noises]
+        return [photos.to_uint8(network(sharp, noise)) for noise in noises]
 
-    starts, at_once = range(0, total, p.batch), processes.count()
+    starts, at_once = range(0, total, p.batch), distributed.world_size()
     rounds = [starts[k : k + at_once] for k in range(0, len(starts), at_once)]
     less = f"lower scales.{values['scale']}.synthesize.batch"
     with tracking.run("synthesize", values, USED) as log:
-        with runtime.memory(less), _written(out, sharp_crops) as file, torch.inference_mode():
-            for batches in runtime.progress(rounds, unit="batch"):
-                for start, blurred in zip(batches, processes.spread(blurs, batches), strict=processes.first()):
+        with utils.out_of_memory(less), _written(out, sharp_crops) as file, torch.inference_mode():
+            for batches in utils.progress(rounds, unit="batch"):
+                for start, blurred in zip(
+                    batches, distributed.gather_map(blurs, batches), strict=distributed.is_main()
+                ):
                     for images in blurred:
                         file.append("synthetic/blurred", images, total * p.noise_maps)
                         source = np.arange(start, start + len(images))
                         file.append("synthetic/source", source, total * p.noise_maps)
-        if processes.first():
-            runtime.write_json(metrics, counts)
+        if distributed.is_main():
+            outputs.write_json(metrics, counts)
             log.metrics(counts)
             log.files(metrics)
 
@@ -77,15 +78,15 @@ def _written(out: Path, made_of) -> Iterator:
     """The new file, which the first process writes."""
     from dbgan.data import h5
 
-    if not processes.first():
+    if not distributed.is_main():
         yield None
         return
-    with runtime.whole(out) as part, h5.create(part) as file:
+    with utils.atomic_write(out) as part, h5.create(part) as file:
         file.made_of(made_of)
         yield file
 
 
-app = runtime.app(main, together=True)
+app = utils.app(main, together=True)
 
 if __name__ == "__main__":
     app()

@@ -3,8 +3,7 @@
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from dbgan import params as settings
-from dbgan import runtime, tracking
+from dbgan import outputs, settings, tracking, utils
 
 # and <name>_network, the section of the blur generator's name
 USED = [
@@ -33,16 +32,16 @@ def main(
     from dbgan.data import fetch
     from dbgan.data.batches import BlurBatches
     from dbgan.data.h5 import Reader
+    from dbgan.models.build import BLUR, BlurGeneratorParams, gaussian_init, new_generator, reverse
     from dbgan.models.critics import build_critic
-    from dbgan.models.features import PerceptualParams, VGGFeatures
-    from dbgan.models.generators import BLUR, BlurGeneratorParams, gaussian_init, new_generator, reverse
-    from dbgan.models.recompute import recompute_blocks
+    from dbgan.models.grad_checkpoint import recompute_blocks
+    from dbgan.models.vgg import PerceptualParams, VGGFeatures
     from dbgan.training import distributed, loop
     from dbgan.training.bgan_cycle import BganParams, CycleStep
     from dbgan.training.bgan_paired import PairedStep
 
     values = settings.load(params)
-    seed = settings.value(values, "seed", runtime.Seed)
+    seed = settings.value(values, "seed", settings.Seed)
     std = settings.value(values, "init_std", training_stage.Deviation)
     threads = settings.value(values, "threads", int)
     chosen = settings.section(values, "blur_generator", BlurGeneratorParams).name
@@ -51,14 +50,14 @@ def main(
     p = settings.section(values, "bgan", BganParams, beta="beta", objective="objective", critic="critic")
     vgg = settings.section(values, "perceptual", PerceptualParams)
     imagenet = settings.section(values, "imagenet_vgg19", fetch.Download)
-    cache = runtime.root() / fetch.CACHE
-    weights, vgg_digest = fetch.weights(vgg.weights, imagenet, cache, runtime.progress, runtime.say)
+    cache = utils.project_root() / fetch.CACHE
+    weights, vgg_digest = fetch.weights(vgg.weights, imagenet, cache, utils.progress, utils.log)
     features = replace(vgg, weights=weights)
-    device = runtime.device(threads)
+    device = outputs.device(threads)
     place = distributed.place(p.batch, p.accumulate)
     data = BlurBatches(Reader(crops), p.batch, p.patch, seed, place.rows(p.batch))
     if data.real != "real/blurred":
-        runtime.say(f"{crops}: no real blurred photographs in it; the blurred halves of the pairs stand in")
+        utils.log(f"{crops}: no real blurred photographs in it; the blurred halves of the pairs stand in")
 
     def generator(name: str, size: dict, seed: int):
         made = new_generator(name, seed, std, **size)
@@ -82,13 +81,13 @@ def main(
         training_stage.unfinished("train_bgan", values, network, determines) as state,
     ):
         batches = training_stage.batches(data, p, place, device)
-        trained = loop.fit(state, build, batches, p, seed, log.metrics, runtime.progress)
+        trained = loop.fit(state, build, batches, p, seed, log.metrics, utils.progress)
         training_stage.write(
             trained, (network, config), state.rows, (out, metrics, curve), log, perceptual_weights=vgg_digest
         )
 
 
-app = runtime.app(main, together=True)
+app = utils.app(main, together=True)
 
 if __name__ == "__main__":
     app()

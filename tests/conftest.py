@@ -10,7 +10,7 @@ import pytest
 import yaml
 from PIL import Image
 
-from dbgan import params as settings
+from dbgan import settings
 
 ROOT = Path(__file__).parents[1]
 os.environ["CUDA_VISIBLE_DEVICES"] = ""  # equal bytes are promised on the CPU; read when torch is first used

@@ -11,9 +11,9 @@ import numpy as np
 from PIL import Image
 
 from dbgan import checkpoint
-from dbgan.data import frames
-from dbgan.metrics import restore
-from dbgan.models.generators import build_generator, new_generator
+from dbgan.data import photos
+from dbgan.models.build import build_generator, new_generator
+from dbgan.use import inference as restore
 
 NETWORK = {"width": 4, "blocks": 1, "growth": 4, "downsample": 2}
 MARGIN = 4
@@ -29,7 +29,7 @@ def save_weights(path: Path) -> Path:
 def restorer(weights: Path) -> Callable[[np.ndarray], np.ndarray]:
     """What the network makes of a photograph, without MLflow."""
     network = checkpoint.load(weights, build_generator, ["dbgan"])
-    return lambda image: frames.to_uint8(restore.whole_frame(network, frames.to_float(image), MARGIN))
+    return lambda image: photos.to_uint8(restore.whole_frame(network, photos.to_float(image), MARGIN))
 
 
 def encoded(image: np.ndarray, kind: str = "PNG") -> bytes:

@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from ablations import page, pictures, plan, records, run
-from dbgan import params as settings
+from dbgan import settings
 from dbgan.reporting.origin import flat
 
 ROOT = Path(__file__).parents[1]

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from dbgan import params as settings
-from dbgan.models.generators import BLUR, DEBLUR
+from dbgan import settings
+from dbgan.models.build import BLUR, DEBLUR
 
 ROOT = Path(__file__).parents[1]
 # These cannot change a result, so must not cause a training; what is fetched is known by its digest.

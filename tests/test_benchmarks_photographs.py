@@ -1,7 +1,7 @@
 """The benchmark of large photographs runs the command on every kind of file."""
 
 from benchmarks import photographs
-from dbgan.metrics import tiles
+from dbgan.use import inference as tiles
 
 
 def test_every_file_is_restored_in_tiles(monkeypatch, tmp_path, write_params):

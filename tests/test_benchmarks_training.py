@@ -7,8 +7,8 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks import pipeline, steps, suite, training
-from dbgan import params as settings
-from dbgan.models.generators import build_generator
+from dbgan import settings
+from dbgan.models.build import build_generator
 
 
 @pytest.fixture

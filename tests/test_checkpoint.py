@@ -9,7 +9,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from dbgan import checkpoint
-from dbgan.models.generators import build_generator
+from dbgan.models.build import build_generator
 
 CONFIG = {"inputs": 3, "outputs": 2}
 

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from dbgan import gallery
-from dbgan.metrics import pictures
+from dbgan import panels as pictures
 
 
 def write(panels, size=(520, 520)):

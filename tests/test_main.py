@@ -10,9 +10,10 @@ from typer.testing import CliRunner
 
 from dbgan import checkpoint
 from dbgan.__main__ import app
-from dbgan.data import frames, photo_files
-from dbgan.metrics.restore import whole_frame
-from dbgan.models.generators import build_generator, new_generator
+from dbgan.data import photos
+from dbgan.models.build import build_generator, new_generator
+from dbgan.use import photo_files
+from dbgan.use.inference import whole_frame
 
 DBGAN = {"width": 4, "blocks": 1, "growth": 4, "downsample": 2}
 BGAN = DBGAN | {"downsample": 1, "batch_norm": True}
@@ -49,15 +50,15 @@ def test_a_folder_is_deblurred_by_the_trained_network(place, photo):
     result = run("deblur in --out out")
     assert result.exit_code == 0, result.output
     assert files(place / "out") == ["a.png", "b.png"]
-    assert np.array_equal(frames.read(place / "out/a.png")[0], photo(0))
+    assert np.array_equal(photos.read(place / "out/a.png")[0], photo(0))
 
 
 @pytest.mark.parametrize("tile", [32, 1024])
 def test_another_model_and_any_tiles_give_what_the_evaluation_gives(place, photo, tile):
     assert run(f"deblur in/a.png --out out --model other.safetensors --tile {tile}").exit_code == 0
     network = checkpoint.load(place / "other.safetensors", build_generator, ["dbgan"])
-    expected = frames.to_uint8(whole_frame(network, frames.to_float(photo(0)), 16))
-    found = frames.read(place / "out/a.png")[0]
+    expected = photos.to_uint8(whole_frame(network, photos.to_float(photo(0)), 16))
+    found = photos.read(place / "out/a.png")[0]
     assert np.abs(found.astype(int) - expected).max() <= 1
     assert np.abs(found.astype(int) - photo(0)).max() > 5
 
@@ -65,7 +66,7 @@ def test_another_model_and_any_tiles_give_what_the_evaluation_gives(place, photo
 def test_the_ensemble_turns_with_the_photograph(place, photo):
     Image.fromarray(np.rot90(photo(0))).save("in/turned.png")
     assert run("deblur in/a.png in/turned.png --out out --model other.safetensors --ensemble").exit_code == 0
-    plain, turned = (frames.read(place / "out" / name)[0].astype(int) for name in ("a.png", "turned.png"))
+    plain, turned = (photos.read(place / "out" / name)[0].astype(int) for name in ("a.png", "turned.png"))
     assert np.abs(np.rot90(plain) - turned).max() <= 1
 
 
@@ -81,7 +82,7 @@ def test_each_network_deblurs(place, name):
     save(place / "new.safetensors", name, 0.1, **sizes[name])
     result = run("deblur in/a.png --out out --model new.safetensors --tile 32")
     assert result.exit_code == 0, result.output
-    assert frames.read(place / "out/a.png")[0].shape == (72, 64, 3)
+    assert photos.read(place / "out/a.png")[0].shape == (72, 64, 3)
 
 
 def test_an_authors_file_deblurs(place, photo):
@@ -95,8 +96,8 @@ def test_an_authors_file_deblurs(place, photo):
     torch.save(renamed, place / "theirs.pth")
     result = run("deblur in/a.png --out out --released srresnet theirs.pth")
     assert result.exit_code == 0, result.output
-    expected = frames.to_uint8(whole_frame(network.eval(), frames.to_float(photo(0)), 16))
-    assert np.abs(frames.read(place / "out/a.png")[0].astype(int) - expected).max() <= 1
+    expected = photos.to_uint8(whole_frame(network.eval(), photos.to_float(photo(0)), 16))
+    assert np.abs(photos.read(place / "out/a.png")[0].astype(int) - expected).max() <= 1
 
 
 @pytest.mark.parametrize(
@@ -156,7 +157,7 @@ def test_results_are_kept_unless_forced(place, photo):
     assert "1 results were there already" in result.stderr
     assert (place / "out/a.png").read_text() == "mine"
     assert run("deblur in --out out --force").exit_code == 0
-    assert np.array_equal(frames.read(place / "out/a.png")[0], photo(0))
+    assert np.array_equal(photos.read(place / "out/a.png")[0], photo(0))
 
 
 @pytest.mark.parametrize(
@@ -198,8 +199,8 @@ def test_blurs_are_pairs_that_depend_on_name_and_seed_only(place, photo):
     assert len(set(first.values())) == 6
     assert first["sharp/a_0.png"] == (place / "in/a.png").read_bytes()
     assert run("blur in/b.png in/a.png --out again --tile 32").exit_code == 0
-    found = frames.read(place / "again/blur/b_0.png")[0].astype(int)
-    assert np.abs(found - frames.read(place / "pairs/blur/b_0.png")[0]).max() <= 1
+    found = photos.read(place / "again/blur/b_0.png")[0].astype(int)
+    assert np.abs(found - photos.read(place / "pairs/blur/b_0.png")[0]).max() <= 1
     assert run("blur in --out other --seed 1").exit_code == 0
     assert (place / "other/blur/b_0.png").read_bytes() != first["blur/b_0.png"]
 
@@ -217,7 +218,7 @@ def test_a_photograph_that_is_stored_turned_gives_pairs_of_equal_sides(place, ph
 def test_a_noise_map_of_pixels_is_drawn_once_for_the_photograph(place):
     for tile in (32, 512):
         assert run(f"blur in/a.png --out {tile} --model spatial.safetensors --tile {tile}").exit_code == 0
-    one, other = (frames.read(place / out / "blur/a_0.png")[0].astype(int) for out in ("32", "512"))
+    one, other = (photos.read(place / out / "blur/a_0.png")[0].astype(int) for out in ("32", "512"))
     assert np.abs(one - other).max() <= 1
 
 

@@ -10,25 +10,25 @@ from pathlib import Path
 import pytest
 import yaml
 
-from dbgan import params as settings
+from dbgan import settings
 from dbgan.data.batches import MixParams
 
 SHIPPED = Path(__file__).parents[1] / "params.yaml"
 ADVERSARIAL = {key: key for key in ("beta", "objective", "critic")}
 SECTIONS = {
     "data": ("dbgan.data.sources", "DataParams", {}),
-    "camera": ("dbgan.data.shake", "ShakeParams", {}),
-    "real_camera": ("dbgan.data.shake", "ShakeParams", {}),
+    "camera": ("dbgan.data.camera_shake", "ShakeParams", {}),
+    "real_camera": ("dbgan.data.camera_shake", "ShakeParams", {}),
     "crop": ("dbgan.data.crops", "CropParams", {}),
-    "perceptual": ("dbgan.models.features", "PerceptualParams", {}),
+    "perceptual": ("dbgan.models.vgg", "PerceptualParams", {}),
     "imagenet_vgg19": ("dbgan.data.fetch", "Download", {}),
     "authors_dbgan": ("dbgan.data.fetch", "Download", {}),
     "bgan": ("dbgan.training.bgan_cycle", "BganParams", ADVERSARIAL),
     "bgan_network": ("dbgan.models.bgan", "BlurConfig", {}),
     "synthesize": ("stages.synthesize", "SynthesizeParams", {}),
     "mix": ("dbgan.data.batches", "MixParams", {}),
-    "generator": ("dbgan.models.generators", "GeneratorParams", {}),
-    "blur_generator": ("dbgan.models.generators", "BlurGeneratorParams", {}),
+    "generator": ("dbgan.models.build", "GeneratorParams", {}),
+    "blur_generator": ("dbgan.models.build", "BlurGeneratorParams", {}),
     "sftnet_network": ("dbgan.models.sftnet", "SFTBlurConfig", {}),
     "dbgan": ("dbgan.models.dbgan", "DeblurConfig", {}),
     "srresnet": ("dbgan.models.srresnet", "SRResNetConfig", {}),

@@ -72,8 +72,8 @@ def test_the_network_is_logged_registered_and_loads_anywhere(store, tmp_path, re
         "model = mlflow.pyfunc.load_model(sys.argv[1])\n"
         "image = numpy.load(sys.argv[2])\n"
         "numpy.save(sys.argv[2], model.predict(image))\n"
-        "import dbgan.serving\n"
-        "assert dbgan.serving.__file__.startswith(sys.argv[1])\n"
+        "import dbgan.use.serve\n"
+        "assert dbgan.use.serve.__file__.startswith(sys.argv[1])\n"
         "assert len(model.predict(model.input_example)) == 1\n"
     )
     command = [sys.executable, "-c", code, str(folder), str(tmp_path / "photo.npy")]

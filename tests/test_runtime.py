@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from dbgan import runtime
+from dbgan import outputs, utils
 
 
 def names(folder: Path) -> set[str]:
@@ -27,7 +27,7 @@ def content(path: Path) -> str:
 
 @pytest.mark.parametrize("folder", [False, True])
 def test_whole_makes_a_new_one_with_its_folders(tmp_path, folder):
-    with runtime.whole(tmp_path / "a" / "out") as part:
+    with utils.atomic_write(tmp_path / "a" / "out") as part:
         fill(part, "new", folder)
         assert names(tmp_path / "a") == {"out.part"}
     assert content(tmp_path / "a" / "out") == "new"
@@ -39,7 +39,7 @@ def test_whole_replaces_what_was_there(tmp_path, folder):
     fill(tmp_path / "out", "old", folder)
     if folder:
         (tmp_path / "out" / "stale.txt").touch()
-    with runtime.whole(tmp_path / "out") as part:
+    with utils.atomic_write(tmp_path / "out") as part:
         fill(part, "new", folder)
         assert content(tmp_path / "out") == "old"
     assert content(tmp_path / "out") == "new"
@@ -51,7 +51,7 @@ def test_whole_replaces_what_was_there(tmp_path, folder):
 @pytest.mark.parametrize("fault", [ValueError, OSError, KeyboardInterrupt, ZeroDivisionError])
 def test_whole_keeps_what_was_there_on_a_fault(tmp_path, folder, fault):
     fill(tmp_path / "out", "old", folder)
-    with pytest.raises(fault), runtime.whole(tmp_path / "out") as part:
+    with pytest.raises(fault), utils.atomic_write(tmp_path / "out") as part:
         fill(part, "half", folder)
         raise fault
     assert content(tmp_path / "out") == "old"
@@ -61,7 +61,7 @@ def test_whole_keeps_what_was_there_on_a_fault(tmp_path, folder, fault):
 @pytest.mark.parametrize("folder", [False, True])
 def test_whole_clears_what_a_killed_run_left(tmp_path, folder):
     fill(tmp_path / "out.part", "left", folder)
-    with runtime.whole(tmp_path / "out") as part:
+    with utils.atomic_write(tmp_path / "out") as part:
         assert not part.exists()
         part.write_text("new")
     assert names(tmp_path) == {"out"}
@@ -72,7 +72,7 @@ def ends(fault: BaseException | None):
         if fault:
             raise fault
 
-    return CliRunner().invoke(runtime.app(main), ["file"])
+    return CliRunner().invoke(utils.app(main), ["file"])
 
 
 def test_app_ends_well():
@@ -109,7 +109,7 @@ def test_app_shows_the_traceback_when_asked(monkeypatch):
 
 def test_json_is_sorted_rounded_and_has_no_infinity(tmp_path):
     path = tmp_path / "metrics" / "a.json"
-    runtime.write_json(
+    outputs.write_json(
         path, {"b": 1 / 3, "a": [math.nan, math.inf, -math.inf, 2], "c": {"z": 1e-9, "y": None, "x": "s"}}
     )
     text = path.read_text()
@@ -122,13 +122,13 @@ def test_json_is_sorted_rounded_and_has_no_infinity(tmp_path):
 
 
 def test_json_of_equal_values_has_equal_bytes_in_any_order(tmp_path):
-    runtime.write_json(tmp_path / "1.json", {"a": 0.1 + 0.2, "b": 1})
-    runtime.write_json(tmp_path / "2.json", {"b": 1, "a": 0.3})
+    outputs.write_json(tmp_path / "1.json", {"a": 0.1 + 0.2, "b": 1})
+    outputs.write_json(tmp_path / "2.json", {"b": 1, "a": 0.3})
     assert (tmp_path / "1.json").read_bytes() == (tmp_path / "2.json").read_bytes()
 
 
 def test_csv_has_a_header_and_rounded_rows(tmp_path):
-    runtime.write_csv(
+    outputs.write_csv(
         tmp_path / "a.csv", [{"step": 1, "loss": 2 / 3, "name": "x"}, {"step": 2, "loss": 1.5, "name": "y"}]
     )
     assert (tmp_path / "a.csv").read_bytes() == b"step,loss,name\n1,0.666667,x\n2,1.5,y\n"
@@ -138,21 +138,21 @@ def test_csv_with_an_unknown_column_keeps_the_old_file(tmp_path):
     path = tmp_path / "a.csv"
     path.write_text("old")
     with pytest.raises(ValueError):
-        runtime.write_csv(path, [{"a": 1}, {"a": 2, "b": 3}])
+        outputs.write_csv(path, [{"a": 1}, {"a": 2, "b": 3}])
     assert path.read_text() == "old"
     assert names(tmp_path) == {"a.csv"}
 
 
 def test_root_is_the_repository_that_dvc_names(tmp_path, monkeypatch):
-    assert runtime.root() == tmp_path.resolve()
+    assert utils.project_root() == tmp_path.resolve()
     monkeypatch.delenv("DVC_ROOT")
-    assert (runtime.root() / "dvc.yaml").exists()
-    assert runtime.root().is_absolute()
+    assert (utils.project_root() / "dvc.yaml").exists()
+    assert utils.project_root().is_absolute()
 
 
 def test_digest_is_sha256(tmp_path):
     (tmp_path / "a").write_bytes(b"abc")
-    assert runtime.digest(tmp_path / "a") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    assert utils.sha256(tmp_path / "a") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
 
 
 def too_much() -> None:
@@ -173,26 +173,26 @@ def full_machine() -> None:
 
 @pytest.mark.parametrize("fault", [too_much, full_gpu, full_machine])
 def test_full_memory_ends_with_the_advice(fault):
-    with pytest.raises(ValueError, match=r"^out of memory; lower the batch$"), runtime.memory("lower the batch"):
+    with pytest.raises(ValueError, match=r"^out of memory; lower the batch$"), utils.out_of_memory("lower the batch"):
         fault()
 
 
 @pytest.mark.parametrize("fault", [RuntimeError("shapes do not fit"), ValueError("out of memory"), OSError(28, "full")])
 def test_other_faults_pass_as_they_are(fault):
-    with pytest.raises(type(fault)) as error, runtime.memory("lower the batch"):
+    with pytest.raises(type(fault)) as error, utils.out_of_memory("lower the batch"):
         raise fault
     assert error.value is fault
 
 
 def test_the_number_of_workers_is_the_machines_or_the_one_given(monkeypatch):
-    assert 1 <= runtime.workers() <= 8
+    assert 1 <= utils.workers() <= 8
     for given in ("0", "3"):
         monkeypatch.setenv("DBGAN_WORKERS", given)
-        assert runtime.workers() == int(given)
+        assert utils.workers() == int(given)
 
 
 @pytest.mark.parametrize("given", ["-1", "two", "1.5", ""])
 def test_a_number_of_workers_that_is_none_is_named(monkeypatch, given):
     monkeypatch.setenv("DBGAN_WORKERS", given)
     with pytest.raises(ValueError, match="DBGAN_WORKERS="):
-        runtime.workers()
+        utils.workers()

@@ -12,7 +12,8 @@ import pytest
 import served
 import test_architecture as architecture
 
-from dbgan import registry, serving
+from dbgan import registry
+from dbgan.use import serve
 
 CONFIG = {"margin": served.MARGIN, "max_megapixels": 0.5}
 
@@ -28,8 +29,8 @@ def restored(weights):
 
 
 @pytest.fixture(scope="module")
-def model(weights) -> serving.Restorer:
-    return serving._load_pyfunc(str(weights), CONFIG)
+def model(weights) -> serve.Restorer:
+    return serve._load_pyfunc(str(weights), CONFIG)
 
 
 def test_an_array_comes_back_restored(model, restored, photo):
@@ -42,11 +43,11 @@ def test_an_array_comes_back_restored(model, restored, photo):
 
 
 def test_a_large_photograph_passes_in_tiles_without_a_trace(weights, restored, photo, monkeypatch):
-    monkeypatch.setattr(serving, "TILE", 64)
+    monkeypatch.setattr(serve, "TILE", 64)
     large, seen = photo(5, 150, 210), []
-    in_tiles = serving.tiles.in_tiles
-    monkeypatch.setattr(serving.tiles, "in_tiles", lambda forward, *rest: in_tiles(watched(forward, seen), *rest))
-    model = serving._load_pyfunc(str(weights), CONFIG)
+    in_tiles = serve.tiles.in_tiles
+    monkeypatch.setattr(serve.tiles, "in_tiles", lambda forward, *rest: in_tiles(watched(forward, seen), *rest))
+    model = serve._load_pyfunc(str(weights), CONFIG)
     off = np.abs(model.predict(large).astype(int) - restored(large))
     assert off.max() <= 1  # a conv of another size rounds otherwise
     assert (off > 0).mean() < 1e-3
@@ -82,9 +83,9 @@ def test_a_file_comes_back_as_png_in_the_form_it_came(model, restored, photo):
 
 def test_of_many_requests_one_photograph_at_a_time_is_in_memory(monkeypatch, photo):
     decoded, go_on = [], threading.Event()
-    decode = serving.frames.decode
-    monkeypatch.setattr(serving.frames, "decode", lambda *file: decoded.append(file) or decode(*file))
-    model = serving.Restorer(lambda image: go_on.wait(60) and image, 1.0)
+    decode = serve.photos.decode
+    monkeypatch.setattr(serve.photos, "decode", lambda *file: decoded.append(file) or decode(*file))
+    model = serve.Restorer(lambda image: go_on.wait(60) and image, 1.0)
     with ThreadPoolExecutor(4) as clients:
         answers = [clients.submit(model.predict, served.encoded(photo(0))) for _ in range(4)]
         wait(answers, timeout=0.5)
@@ -120,7 +121,7 @@ REFUSED = {
 
 @pytest.mark.parametrize(("given", "said"), REFUSED.values(), ids=REFUSED)
 def test_bad_input_is_the_callers_fault_told_in_one_line(model, given, said):
-    with pytest.raises(serving.Refused) as refused:
+    with pytest.raises(serve.Refused) as refused:
         model.predict(given)
     assert refused.value.get_http_status_code() == 400
     assert said in refused.value.message
@@ -132,12 +133,12 @@ def test_bad_input_is_the_callers_fault_told_in_one_line(model, given, said):
 @pytest.mark.parametrize("wrong", [{"margin": -1}, {"max_megapixels": 0}])
 def test_a_wrong_config_is_refused(weights, wrong):
     with pytest.raises(ValueError, match="margin must be at least 0"):
-        serving._load_pyfunc(str(weights), CONFIG | wrong)
+        serve._load_pyfunc(str(weights), CONFIG | wrong)
 
 
 def test_every_library_that_serving_needs_is_among_the_models_requirements():
     """A library that is missing there shows only where the model has an environment of its own."""
-    files = ["dbgan/serving.py", *architecture.needs("dbgan/serving.py")]
+    files = ["dbgan/serve.py", *architecture.needs("dbgan/serve.py")]
     found = {name.partition(".")[0] for file in files for name in architecture.modules(file)}
     libraries = found - sys.stdlib_module_names - {"dbgan", "__future__"}
     assert {"PIL", "imagecodecs", "torch"} <= libraries  # a check that finds nothing passes always

@@ -8,9 +8,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dbgan.data import augment, parallel
-from dbgan.data.frames import to_float
+from dbgan import utils
+from dbgan.data import augment
 from dbgan.data.h5 import Reader
+from dbgan.data.photos import to_float
 
 ALL = slice(None)
 
@@ -127,7 +128,7 @@ def stream(
         return to_float(images.to(device, non_blocking=True)) if gpu else images
 
     ahead: list[tuple[Tensor, ...]] = []
-    for batch in parallel.ordered(read, range(start * accumulate, steps * accumulate), min(workers, 1)):
+    for batch in utils.ordered(read, range(start * accumulate, steps * accumulate), min(workers, 1)):
         ahead.append(tuple(map(sent, batch)))
         if len(ahead) == 2 * accumulate:
             yield ahead[:accumulate]

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
-from dbgan.data import listings
-from dbgan.data.frames import Unreadable
-from dbgan.data.layouts import Pair
-from dbgan.data.listings import Frame
-from dbgan.data.parallel import ordered
+from dbgan.data import manifest
+from dbgan.data.folders import Pair
+from dbgan.data.manifest import Frame
+from dbgan.data.photos import Unreadable
+from dbgan.utils import ordered
 
 STRIP = 256  # rows that are compared at once
 FIRST = 3  # names that are reported of a reason
@@ -137,7 +137,7 @@ def _photograph(root: Path, min_side: int, path: Path) -> Photo | SetAside:
 
 
 def _described(root: Path, min_side: int, path: Path) -> tuple[Frame, np.ndarray, str]:
-    frame, image, note = listings.describe(root, path)
+    frame, image, note = manifest.describe(root, path)
     if min(frame.height, frame.width) < min_side:
         raise Unreadable(root / path, f"less than {min_side} pixels high or wide ({frame.width}x{frame.height})")
     return frame, image, note

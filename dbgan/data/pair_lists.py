@@ -2,14 +2,14 @@
 
 from pathlib import Path
 
-from dbgan.data import frames, names
+from dbgan.data import folder_words, photos
 
 LONGEST_LINE = 8192
 
 
 def find(root: Path) -> list[Path]:
     """The text files below `root` whose first line names two photographs, as sorted paths relative to it."""
-    texts = sorted(path for path in frames.files(root) if path.suffix.lower() in (".txt", ".csv", ".lst"))
+    texts = sorted(path for path in photos.files(root) if path.suffix.lower() in (".txt", ".csv", ".lst"))
     return [path.relative_to(root) for path in texts if _pair(_first_line(path))]
 
 
@@ -23,7 +23,7 @@ def read(root: Path, lists: list[Path]) -> dict[str | None, list[tuple[str, Path
     """
     of_split: dict[str | None, Path] = {}
     for path in lists:
-        split = names.meaning(path.stem)[1]
+        split = folder_words.meaning(path.stem)[1]
         if split in of_split:
             raise ValueError(f"{root}: which list is meant, {of_split[split]} or {path}? Move one out of the folder")
         of_split[split] = path
@@ -53,12 +53,12 @@ def _rows(root: Path, path: Path) -> list[tuple[str, Path, Path]]:
 def _pair(line: str) -> list[str] | None:
     columns = [part.strip() for part in line.split("\t" if "\t" in line else "," if "," in line else None)]
     columns = [part for part in columns if part]
-    known = len(columns) == 2 and all(Path(name).suffix.lower() in frames.SUFFIXES for name in columns)
+    known = len(columns) == 2 and all(Path(name).suffix.lower() in photos.SUFFIXES for name in columns)
     return columns if known else None
 
 
 def _side(path: Path) -> str | None:
-    said = [names.meaning(name)[0] for name in path.parent.parts]
+    said = [folder_words.meaning(name)[0] for name in path.parent.parts]
     return next((side for side in reversed(said) if side), None)
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from dbgan.data.check import Matched, Photo, SetAside, reasons
-from dbgan.data.layouts import sequence
-from dbgan.data.listings import Frame, Listing, load_frame
+from dbgan.data.folders import sequence
+from dbgan.data.manifest import Frame, Listing, load_frame
 from dbgan.data.sources import Found
 
 SIZES = 5  # that are told apart; the others are counted together

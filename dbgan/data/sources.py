@@ -7,9 +7,9 @@ from typing import Literal
 
 import numpy as np
 
-from dbgan.data import frames, layouts, photographs, shake
+from dbgan.data import camera_shake, folders, photographs, photos
 from dbgan.data.archives import Archives
-from dbgan.data.layouts import Layout, Pair
+from dbgan.data.folders import Layout, Pair
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Found:
     """The photographs of a source, not read yet."""
 
     folder: Path  # where they are
-    written: str  # the same in frames.json: "" beside it, else relative to the repository if within it
+    written: str  # the same in photos.json: "" beside it, else relative to the repository if within it
     layout: Layout  # of the pairs
     real_folder: Path
     real_written: str
@@ -68,21 +68,21 @@ def find(p: DataParams, sample: tuple[Path, Layout], base: Path, unpacked: Calla
     """
     folder, written, layout = *_place(p.source, p.root, "data.root", sample[0], base, unpacked), sample[1]
     if p.source != "sample":
-        layout = layouts.find(folder, p.test_share)
+        layout = folders.find(folder, p.test_share)
     if p.real is None and p.source != "gopro":
         return Found(folder, written, layout, folder, written, layout.real_blur, layout.notes)
     real_folder, real_written = _place(p.real_source, p.real_root, "data.real_root", sample[0], base, unpacked)
     if p.real_source == "sample":
         real, notes = sample[1].real_blur, []
     else:
-        real, notes = layouts.find_real(real_folder)
+        real, notes = folders.find_real(real_folder)
     return Found(folder, written, layout, real_folder, real_written, real, [*layout.notes, *notes])
 
 
 def _place(
     source: str, root: str | None, key: str, sample: Path, base: Path, unpacked: Callable[[str], Path]
 ) -> tuple[Path, str]:
-    """The folder of a source, and how frames.json names it."""
+    """The folder of a source, and how photos.json names it."""
     if source == "sample":
         return sample, ""
     if source == "folder":
@@ -95,7 +95,12 @@ def _place(
 
 
 def simulate(
-    out: Path, p: DataParams, camera: shake.ShakeParams, real: shake.ShakeParams, seed: int, progress: Progress
+    out: Path,
+    p: DataParams,
+    camera: camera_shake.ShakeParams,
+    real: camera_shake.ShakeParams,
+    seed: int,
+    progress: Progress,
 ) -> Layout:
     """Write bundled photographs and simulated blurs of them below `out`, as far as `p` asks for the sample: pairs by
     `camera` for training and test, and real blur, without sharp partners, by the visibly different camera `real`."""
@@ -110,14 +115,14 @@ def simulate(
         photo, stem = photographs.load(name), Path(name).stem
         sharp = Path(part, "sharp", f"{stem}.png")
         if part in pairs:
-            frames.write(out / sharp, photo)
+            photos.write(out / sharp, photo)
         for k in range(count):
             suffix = "png" if shaken_by.jpeg_quality is None else "jpg"
             path = (Path(part, "blur") if part in pairs else Path(part)) / f"{stem}_{k}.{suffix}"
-            blurred = shake.blur(photo, shaken_by, np.random.default_rng([seed, number, k]))
+            blurred = camera_shake.blur(photo, shaken_by, np.random.default_rng([seed, number, k]))
             options = {} if shaken_by.jpeg_quality is None else {"quality": shaken_by.jpeg_quality}
             # A camera's JPEG is decoded by now; here it is compressed a second time, which changes it a little more.
-            frames.write(out / path, blurred, **options)
+            photos.write(out / path, blurred, **options)
             if part in pairs:
                 pairs[part].append(Pair(f"{stem}/{k}", path, sharp))
             else:

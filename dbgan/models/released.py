@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.module import register_module_parameter_registration_hook
 
-from dbgan.models.generators import build_generator
-from dbgan.models.layouts import LAYOUTS
+from dbgan.models.build import build_generator
+from dbgan.models.checkpoint_keys import LAYOUTS
 from dbgan.models.tensors import read_named
 
 WRAPPERS = ("params_ema", "params", "state_dict", "model")  # the first of these that a file has holds its tensors

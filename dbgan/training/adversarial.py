@@ -7,7 +7,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from dbgan.losses.adversarial import OBJECTIVES, Objective, draw_share, penalty
+from dbgan.losses import OBJECTIVES, Objective, draw_share, penalty
 from dbgan.training.distributed import ALONE, Place
 from dbgan.training.optim import OptimParams
 

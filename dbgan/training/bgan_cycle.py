@@ -8,8 +8,7 @@ from typing import Literal
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from dbgan.losses.adversarial import OBJECTIVES
-from dbgan.losses.content import color, perceptual, sameness
+from dbgan.losses import OBJECTIVES, color, perceptual, sameness
 from dbgan.training.adversarial import AdversarialParams, critic_loss, judge
 from dbgan.training.distributed import ALONE, Place
 from dbgan.training.optim import Means, adam, begin, frozen, ready, update, weighted

@@ -6,8 +6,7 @@ from functools import partial
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from dbgan.losses.adversarial import OBJECTIVES
-from dbgan.losses.content import color, perceptual
+from dbgan.losses import OBJECTIVES, color, perceptual
 from dbgan.training.adversarial import critic_loss, judge
 from dbgan.training.bgan_cycle import BganParams
 from dbgan.training.distributed import ALONE, Place

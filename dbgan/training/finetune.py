@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from dbgan.losses.adversarial import OBJECTIVES
-from dbgan.losses.content import color, multi_stage, perceptual, psnr, squared_error, stages
+from dbgan.losses import OBJECTIVES, color, multi_stage, perceptual, psnr, squared_error, stages
 from dbgan.training.adversarial import AdversarialParams, critic_loss, judge
 from dbgan.training.distributed import ALONE, Place
 from dbgan.training.optim import Means, adam, begin, frozen, ready, update, weighted

@@ -3,7 +3,7 @@
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from dbgan.losses.content import multi_stage, psnr, squared_error, stages
+from dbgan.losses import multi_stage, psnr, squared_error, stages
 from dbgan.training.distributed import ALONE, Place
 from dbgan.training.optim import Means, OptimParams, adam, begin, ready, update
 from dbgan.training.resume import Values

@@ -5,7 +5,7 @@ import numpy as np
 import tifffile
 from PIL import Image, ImageCms
 
-from dbgan.data import photo_files
+from dbgan.use import photo_files
 
 MAKE, ORIENTATION, EXIF, EXPOSURE, WIDTH, HEIGHT = 0x010F, 0x0112, 0x8769, 0x829A, 0xA002, 0xA003
 ICC = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()

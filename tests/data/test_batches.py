@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from dbgan.data import frames, h5
+from dbgan.data import h5, photos
 from dbgan.data.batches import BlurBatches, DeblurBatches, MixParams, stream
 
 SIZE, PATCH, BATCH, CROPS, REAL, SYNTHETIC = 12, 8, 4, 5, 3, 10
@@ -166,7 +166,7 @@ def test_a_stream_is_the_same_with_workers_and_when_it_starts_later(deblur, work
         assert [len(group) for group in groups] == [accumulate] * (5 - start)
         for group, want in zip(groups, expected[start:], strict=True):
             for images, stored in zip(group, want, strict=True):
-                assert equal(images, [frames.to_float(side) for side in stored])
+                assert equal(images, [photos.to_float(side) for side in stored])
 
 
 def test_reading_runs_ahead_of_the_training(deblur):

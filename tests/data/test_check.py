@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 from skimage.metrics import peak_signal_noise_ratio
 
-from dbgan.data import check, frames, listings
-from dbgan.data.layouts import Pair
+from dbgan.data import check, manifest, photos
+from dbgan.data.folders import Pair
 
 
 def pair(name: str) -> Pair:
@@ -20,8 +20,8 @@ def pair(name: str) -> Pair:
 def root(tmp_path, photo):
     """Five pairs 0 to 4, of 72 x 64 pixels."""
     for n in range(5):
-        frames.write(tmp_path / "blur" / f"{n}.png", photo(n) // 2 + 40)
-        frames.write(tmp_path / "sharp" / f"{n}.png", photo(n))
+        photos.write(tmp_path / "blur" / f"{n}.png", photo(n) // 2 + 40)
+        photos.write(tmp_path / "sharp" / f"{n}.png", photo(n))
     return tmp_path
 
 
@@ -35,7 +35,7 @@ def test_good_pairs_come_back_in_order_with_their_psnr(root, workers):
     assert [p.key for p in found] == list("01234")
     assert [p.blurred.path for p in found] == [f"blur/{n}.png" for n in range(5)]
     for p in found:
-        blurred, sharp = listings.load_frame(root, p.blurred), listings.load_frame(root, p.sharp)
+        blurred, sharp = manifest.load_frame(root, p.blurred), manifest.load_frame(root, p.sharp)
         assert p.psnr == pytest.approx(peak_signal_noise_ratio(sharp, blurred), abs=1e-9)
         assert p.notes == []
 
@@ -43,9 +43,9 @@ def test_good_pairs_come_back_in_order_with_their_psnr(root, workers):
 def test_psnr_of_an_image_of_many_strips(tmp_path):
     rng = np.random.default_rng(0)
     for side in ("blur", "sharp"):
-        frames.write(tmp_path / side / "a.png", rng.integers(0, 256, (2 * check.STRIP + 7, 9, 3), dtype=np.uint8))
+        photos.write(tmp_path / side / "a.png", rng.integers(0, 256, (2 * check.STRIP + 7, 9, 3), dtype=np.uint8))
     [found], _ = check.pairs(tmp_path, [pair("a")], 1, 0)
-    blurred, sharp = listings.load_frame(tmp_path, found.blurred), listings.load_frame(tmp_path, found.sharp)
+    blurred, sharp = manifest.load_frame(tmp_path, found.blurred), manifest.load_frame(tmp_path, found.sharp)
     assert found.psnr == pytest.approx(peak_signal_noise_ratio(sharp, blurred), abs=1e-9)
 
 
@@ -59,7 +59,7 @@ def spoil(root: Path, how: str, photo) -> None:
     elif how == "heic":
         sharp.write_bytes(b"\0\0\0\x18ftypheic" + bytes(100))
     elif how == "size":
-        frames.write(sharp, photo(2, 72, 65))
+        photos.write(sharp, photo(2, 72, 65))
     elif how == "same":
         shutil.copy(sharp, blurred)
     elif how == "small":

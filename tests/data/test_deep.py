@@ -7,7 +7,7 @@ import tifffile
 from photo_cases import EXIF, EXPOSURE, ICC, MAKE, ORIENTATION, again, camera, deep, plain, write_deep
 from PIL import Image
 
-from dbgan.data import photo_files
+from dbgan.use import photo_files
 
 DEEP = {".png": (1, 2, 3, 4), ".tif": (1, 3, 4), ".jp2": (1, 3, 4), ".ppm": (3,)}  # channels
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from dbgan.data.inputs import check_targets, photographs
+from dbgan.use.cli_paths import check_targets, photographs
 
 
 @pytest.fixture

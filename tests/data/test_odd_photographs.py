@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dbgan.data import frames, listings
+from dbgan.data import manifest, photos
 
 RGB = np.random.default_rng(0).integers(0, 256, (9, 7, 3), dtype=np.uint8)
 READ_ALL = """
 import sys
 from pathlib import Path
-from dbgan.data import check, frames
+from dbgan.data import check, photos
 root = Path(sys.argv[1])
-found, set_aside = check.photographs(root, frames.find(root), 1, 2)
+found, set_aside = check.photographs(root, photos.find(root), 1, 2)
 assert all("\\n" not in item.reason for item in set_aside), set_aside
 peak = [line for line in open("/proc/self/status") if line.startswith("VmHWM")][0].split()[1]
 print(len(found), len(set_aside), int(peak) // 1000)
@@ -49,7 +49,7 @@ def test_two_hundred_hostile_files_neither_crash_nor_fill_the_memory(tmp_path):
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the peak is read from /proc")
 def test_fifty_megapixels_take_little_more_than_themselves(tmp_path):
-    frames.write(tmp_path / "large.bmp", np.full((5800, 8700, 3), 90, np.uint8))
+    photos.write(tmp_path / "large.bmp", np.full((5800, 8700, 3), 90, np.uint8))
     good, _, peak = read_apart(tmp_path)
     assert good == 1
     assert peak < 100 + 9 * 50  # MB: Pillow's 4 bytes a pixel, ours 3
@@ -58,19 +58,19 @@ def test_fifty_megapixels_take_little_more_than_themselves(tmp_path):
 @pytest.mark.parametrize(("name", "content"), hostile.bombs().items())
 def test_a_bomb_is_refused_by_what_it_declares(tmp_path, name, content):
     (tmp_path / name).write_bytes(content)
-    with pytest.raises(frames.Unreadable) as error:
-        frames.read(tmp_path / name)
+    with pytest.raises(photos.Unreadable) as error:
+        photos.read(tmp_path / name)
     if name != "bomb.webp":  # not even a bitmap in it
         assert error.value.reason == "over 200 megapixels (60000x60000 are declared)"
 
 
 def test_the_limit_is_on_the_whole_photograph(tmp_path, monkeypatch):
-    monkeypatch.setattr(frames, "MAX_MEGAPIXELS", 0.01)
-    frames.write(tmp_path / "a.png", np.zeros((100, 100, 3), np.uint8))
-    frames.write(tmp_path / "b.png", np.zeros((100, 101, 3), np.uint8))
-    assert frames.read(tmp_path / "a.png")[0].shape == (100, 100, 3)
-    with pytest.raises(frames.Unreadable, match=r"b\.png: over 0\.01 megapixels"):
-        frames.read(tmp_path / "b.png")
+    monkeypatch.setattr(photos, "MAX_MEGAPIXELS", 0.01)
+    photos.write(tmp_path / "a.png", np.zeros((100, 100, 3), np.uint8))
+    photos.write(tmp_path / "b.png", np.zeros((100, 101, 3), np.uint8))
+    assert photos.read(tmp_path / "a.png")[0].shape == (100, 100, 3)
+    with pytest.raises(photos.Unreadable, match=r"b\.png: over 0\.01 megapixels"):
+        photos.read(tmp_path / "b.png")
 
 
 @pytest.mark.parametrize(
@@ -87,30 +87,30 @@ def test_the_limit_is_on_the_whole_photograph(tmp_path, monkeypatch):
 )
 def test_what_is_not_read_says_why(tmp_path, name, head, said):
     (tmp_path / name).write_bytes(head)
-    assert frames.find(tmp_path) == [Path(name)]
-    with pytest.raises(frames.Unreadable) as error:
-        frames.read(tmp_path / name)
+    assert photos.find(tmp_path) == [Path(name)]
+    with pytest.raises(photos.Unreadable) as error:
+        photos.read(tmp_path / name)
     assert error.value.reason == said
     assert str(error.value) == f"{tmp_path / name}: {said}"
 
 
 def test_a_file_that_may_not_be_read_says_so_once(tmp_path):
     (tmp_path / "a.png").mkdir()
-    with pytest.raises(frames.Unreadable) as error:
-        frames.read(tmp_path / "a.png")
+    with pytest.raises(photos.Unreadable) as error:
+        photos.read(tmp_path / "a.png")
     assert error.value.reason == "not a readable photograph (Is a directory)"
 
 
 @pytest.mark.parametrize("name", ["día soleado.png", " .png.png", "写真 1.png", "%s {0}.png", "a\nb.png", b"\xff.png"])
 def test_any_name_is_found_read_and_listed(tmp_path, name):
     path = Path(name.decode("utf-8", "surrogateescape") if isinstance(name, bytes) else name)
-    frames.write(tmp_path / "photos" / path, RGB)
-    assert frames.find(tmp_path / "photos") == [path]
-    frame, _, _ = listings.describe(tmp_path / "photos", path)
-    listing = listings.Listing("photos", "", [frame], [frame], [], [], [])
-    listings.save_listing(tmp_path / "frames.json", listing)
-    assert listings.load_listing(tmp_path) == listing
-    assert np.array_equal(listings.load_frame(tmp_path / "photos", frame), RGB)
+    photos.write(tmp_path / "photos" / path, RGB)
+    assert photos.find(tmp_path / "photos") == [path]
+    frame, _, _ = manifest.describe(tmp_path / "photos", path)
+    listing = manifest.Listing("photos", "", [frame], [frame], [], [], [])
+    manifest.save_listing(tmp_path / "frames.json", listing)
+    assert manifest.load_listing(tmp_path) == listing
+    assert np.array_equal(manifest.load_frame(tmp_path / "photos", frame), RGB)
 
 
 @pytest.mark.parametrize("name", ["a.tif", "a.jpg", "a.webp"])
@@ -119,7 +119,7 @@ def test_exif_rotation_is_applied_to_every_format(tmp_path, name):
     exif[0x0112] = 6
     smooth = np.repeat(np.linspace(0, 255, 32).astype(np.uint8)[:, None, None], 16, 1).repeat(3, 2)
     Image.fromarray(smooth).save(tmp_path / name, exif=exif)
-    image, note, _ = frames.read(tmp_path / name)
+    image, note, _ = photos.read(tmp_path / name)
     assert image.shape == (16, 32, 3)
     assert np.abs(image.astype(int) - np.rot90(smooth, -1)).max() < 10
     assert note == "rotated as its EXIF says"
@@ -129,20 +129,20 @@ def test_exif_rotation_is_applied_to_every_format(tmp_path, name):
 @pytest.mark.parametrize("exif", [b"Exif\0\0MM\0*\0\0\0\x08\0\x01\xff", b"Exif\0\0nonsense", b"Exif\0\0"])
 def test_damaged_exif_costs_no_photograph(tmp_path, exif):
     Image.fromarray(RGB).save(tmp_path / "a.png", exif=exif)
-    image, _, _ = frames.read(tmp_path / "a.png")
+    image, _, _ = photos.read(tmp_path / "a.png")
     assert np.array_equal(image, RGB)
 
 
 def test_dark_16_bit_grey_stays_dark(tmp_path):
     Image.fromarray(np.array([[0, 255, 129]], np.uint16)).save(tmp_path / "a.png")
-    assert frames.read(tmp_path / "a.png")[0][..., 0].tolist() == [[0, 1, 1]]
+    assert photos.read(tmp_path / "a.png")[0][..., 0].tolist() == [[0, 1, 1]]
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -1.0, 70000.0, 0.5])
 def test_floats_that_are_no_levels_are_refused(tmp_path, value):
     Image.fromarray(np.full((4, 4), value, np.float32)).save(tmp_path / "a.tif")
-    with pytest.raises(frames.Unreadable, match="no 8 or 16 bits"):
-        frames.read(tmp_path / "a.tif")
+    with pytest.raises(photos.Unreadable, match="no 8 or 16 bits"):
+        photos.read(tmp_path / "a.tif")
 
 
 @pytest.mark.parametrize(("mode", "note"), [("1", "1 read as RGB"), ("LA", "transparency dropped"), ("YCbCr", None)])
@@ -150,7 +150,7 @@ def test_rarer_modes(tmp_path, mode, note):
     grey = Image.fromarray(np.array([[0, 255], [255, 0]], np.uint8)).convert(mode)
     name = "a.tif" if mode == "YCbCr" else "a.png"
     grey.save(tmp_path / name)
-    image, said, _ = frames.read(tmp_path / name)
+    image, said, _ = photos.read(tmp_path / name)
     assert image[..., 0].tolist() == image[..., 2].tolist() == [[0, 255], [255, 0]]
     assert said == note or mode == "YCbCr"
 
@@ -158,14 +158,14 @@ def test_rarer_modes(tmp_path, mode, note):
 def test_a_moving_picture_is_its_first_frame(tmp_path):
     first, second = Image.fromarray(RGB), Image.fromarray(255 - RGB)
     first.save(tmp_path / "a.webp", save_all=True, append_images=[second], lossless=True)
-    assert np.array_equal(frames.read(tmp_path / "a.webp")[0], RGB)
+    assert np.array_equal(photos.read(tmp_path / "a.webp")[0], RGB)
 
 
 @pytest.mark.parametrize("shape", [(1, 1, 3), (7, 5, 3), (64, 80, 3)])
 def test_a_plain_png_is_what_pillow_reads(tmp_path, shape):
     levels = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
     Image.fromarray(levels).save(tmp_path / "a.png")
-    image, note, _ = frames.read(tmp_path / "a.png")
+    image, note, _ = photos.read(tmp_path / "a.png")
     assert np.array_equal(image, levels)
     assert image.dtype == np.uint8
     assert note == ""
@@ -175,5 +175,5 @@ def test_a_plain_png_that_is_cut_short_is_told_so(tmp_path):
     levels = np.random.default_rng(0).integers(0, 256, (64, 80, 3), np.uint8)
     Image.fromarray(levels).save(tmp_path / "a.png")
     (tmp_path / "a.png").write_bytes((tmp_path / "a.png").read_bytes()[:5000])
-    with pytest.raises(frames.Unreadable, match="truncated"):
-        frames.read(tmp_path / "a.png")
+    with pytest.raises(photos.Unreadable, match="truncated"):
+        photos.read(tmp_path / "a.png")

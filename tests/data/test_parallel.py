@@ -6,7 +6,7 @@ from itertools import count
 
 import pytest
 
-from dbgan.data.parallel import ordered
+from dbgan.utils import ordered
 
 
 @pytest.fixture(autouse=True)

@@ -7,7 +7,8 @@ import tifffile
 from photo_cases import EXIF, EXPOSURE, ICC, again, camera, fields, plain
 from PIL import Image, TiffImagePlugin
 
-from dbgan.data import frames, photo_files
+from dbgan.data import photos
+from dbgan.use import photo_files
 
 THUMBNAIL, INTEROP, INTEROP_INDEX = 1, 0xA005, 1
 
@@ -78,7 +79,7 @@ def test_camera_data_and_profile_are_kept_and_the_picture_is_upright(tmp_path, p
 def test_all_orientations_are_turned_as_the_pipeline_does(tmp_path, photo, orientation):
     path = tmp_path / "a.png"
     Image.fromarray(photo(0, 5, 7)).save(path, exif=camera(orientation))
-    assert np.array_equal(photo_files.read(path).pixels, frames.read(path)[0])
+    assert np.array_equal(photo_files.read(path).pixels, photos.read(path)[0])
 
 
 @pytest.mark.parametrize(
@@ -209,5 +210,5 @@ def test_hostile_files_are_read_or_refused_by_name(tmp_path):
 )
 def test_what_the_pipeline_refuses_is_refused_here(tmp_path, name, content, said):
     (tmp_path / name).write_bytes(content)
-    with pytest.raises(frames.Unreadable, match=said):
+    with pytest.raises(photos.Unreadable, match=said):
         photo_files.read(tmp_path / name)

@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dbgan.data import frames, listings, report
+from dbgan.data import manifest, photos, report
 from dbgan.data.check import Matched, Photo, SetAside
-from dbgan.data.layouts import Layout
-from dbgan.data.listings import Frame
+from dbgan.data.folders import Layout
+from dbgan.data.manifest import Frame
 from dbgan.data.sources import Found
 
 
@@ -88,8 +88,8 @@ def test_a_person_is_told_all_of_it_line_by_line(summary):
 
 def test_the_centre_of_a_photograph(tmp_path):
     image = np.arange(10 * 7 * 3, dtype=np.uint8).reshape(10, 7, 3)
-    frames.write(tmp_path / "a.png", image)
-    found, _, _ = listings.describe(tmp_path, Path("a.png"))
+    photos.write(tmp_path / "a.png", image)
+    found, _, _ = manifest.describe(tmp_path, Path("a.png"))
     assert np.array_equal(report.centre(tmp_path, found, 4), image[3:7, 1:5])
     assert np.array_equal(report.centre(tmp_path, found, 8), image[1:9])
 

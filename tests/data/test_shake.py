@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from dbgan.data import shake
-from dbgan.data.shake import ShakeParams
+from dbgan.data import camera_shake
+from dbgan.data.camera_shake import ShakeParams
 
 STILL = ShakeParams((0.0, 0.0), 0.0, (0.0, 0.0), response_gamma=1.0, noise=0.0, jpeg_quality=None)
 SHAKEN = replace(STILL, length_px=(4.0, 12.0), rotation_deg=0.3)
@@ -33,9 +33,9 @@ def test_a_camera_that_cannot_be_is_refused_by_the_name_of_its_key(key, wrong):
 
 
 def test_a_disc_beyond_the_photograph_is_refused(photo):
-    shake.blur(photo(0, 40, 50), replace(STILL, defocus_px=(39.0, 39.0)), rng())
+    camera_shake.blur(photo(0, 40, 50), replace(STILL, defocus_px=(39.0, 39.0)), rng())
     with pytest.raises(ValueError, match=r"defocus_px, 39\.1: .*50x40"):
-        shake.blur(photo(0, 40, 50), replace(STILL, defocus_px=(0.0, 39.1)), rng())
+        camera_shake.blur(photo(0, 40, 50), replace(STILL, defocus_px=(0.0, 39.1)), rng())
 
 
 def rng(seed: int = 0) -> np.random.Generator:
@@ -55,7 +55,7 @@ def extent(path: np.ndarray) -> float:
 def test_a_camera_path_is_centred_and_as_long_as_asked():
     extents = []
     for seed in range(40):
-        path = shake.camera_path(SHAKEN, 32, rng(seed))
+        path = camera_shake.camera_path(SHAKEN, 32, rng(seed))
         assert path.shape == (32, 3)
         assert np.abs(path.mean(axis=0)).max() < 1e-9
         extents.append(extent(path))
@@ -64,30 +64,32 @@ def test_a_camera_path_is_centred_and_as_long_as_asked():
 
 
 def test_a_camera_path_is_smooth():
-    path = shake.camera_path(replace(SHAKEN, length_px=(10.0, 10.0)), 64, rng())
+    path = camera_shake.camera_path(replace(SHAKEN, length_px=(10.0, 10.0)), 64, rng())
     assert np.linalg.norm(np.diff(path[:, :2], axis=0), axis=1).max() < 3
 
 
 def test_the_roll_has_the_spread_asked_for():
-    rolls = [shake.camera_path(replace(SHAKEN, rotation_deg=2.0), 32, rng(seed))[:, 2].std() for seed in range(200)]
+    rolls = [
+        camera_shake.camera_path(replace(SHAKEN, rotation_deg=2.0), 32, rng(seed))[:, 2].std() for seed in range(200)
+    ]
     assert np.rad2deg(np.sqrt(np.mean(np.square(rolls)))) == pytest.approx(2.0, rel=0.2)
-    assert not shake.camera_path(replace(SHAKEN, rotation_deg=0.0), 32, rng())[:, 2].any()
+    assert not camera_shake.camera_path(replace(SHAKEN, rotation_deg=0.0), 32, rng())[:, 2].any()
 
 
 def test_a_still_camera_changes_nothing(photo):
-    assert np.abs(shake.blur(photo(0), STILL, rng()).astype(int) - photo(0)).max() <= 1
+    assert np.abs(camera_shake.blur(photo(0), STILL, rng()).astype(int) - photo(0)).max() <= 1
 
 
 @pytest.mark.parametrize("gamma", [1.0, 2.2])
 def test_a_plain_wall_stays_plain(gamma):
     wall = np.full((40, 30, 3), [40, 128, 250], np.uint8)
     camera = replace(SHAKEN, response_gamma=gamma, defocus_px=(2.0, 3.0))
-    assert np.abs(shake.blur(wall, camera, rng()).astype(int) - wall).max() <= 1
+    assert np.abs(camera_shake.blur(wall, camera, rng()).astype(int) - wall).max() <= 1
 
 
 def test_noise_is_as_strong_as_asked_and_has_no_bias():
     wall = np.full((100, 100, 3), 204, np.uint8)
-    difference = shake.blur(wall, replace(STILL, noise=0.02), rng()).astype(float) - 204
+    difference = camera_shake.blur(wall, replace(STILL, noise=0.02), rng()).astype(float) - 204
     assert abs(difference.mean()) < 0.2
     assert difference.std() == pytest.approx(0.02 * np.sqrt(0.8) * 255, rel=0.1)
 
@@ -96,7 +98,7 @@ def test_a_blurred_dot_stays_in_its_place():
     dot = np.zeros((61, 61, 3), np.uint8)
     dot[29:32, 29:32] = 255
     for seed in range(8):
-        blurred = shake.blur(dot, SHAKEN, rng(seed))
+        blurred = camera_shake.blur(dot, SHAKEN, rng(seed))
         assert np.abs(centroid(blurred) - 30).max() < 0.3
         assert blurred.max() < 200
 
@@ -104,7 +106,7 @@ def test_a_blurred_dot_stays_in_its_place():
 def test_a_dot_away_from_the_centre_stays_too():
     dot = np.zeros((50, 80, 3), np.uint8)
     dot[14:17, 59:62] = 255
-    assert np.abs(centroid(shake.blur(dot, SHAKEN, rng(1))) - [15, 60]).max() < 0.3
+    assert np.abs(centroid(camera_shake.blur(dot, SHAKEN, rng(1))) - [15, 60]).max() < 0.3
 
 
 def test_light_is_averaged_not_stored_values():
@@ -112,13 +114,13 @@ def test_light_is_averaged_not_stored_values():
     stripes = np.zeros((40, 40, 3), np.uint8)
     stripes[::2] = 255
     camera = replace(STILL, defocus_px=(6.0, 6.0), response_gamma=2.2)
-    middle = shake.blur(stripes, camera, rng())[15:25, 15:25]
+    middle = camera_shake.blur(stripes, camera, rng())[15:25, 15:25]
     assert middle.mean() == pytest.approx(255 * 0.5 ** (1 / 2.2), abs=6)
 
 
 def test_a_blur_is_a_function_of_the_random_state(photo):
     camera = replace(SHAKEN, noise=0.01, defocus_px=(0.0, 2.0), jpeg_quality=80)
-    first, again, other = (shake.blur(photo(0), camera, rng(seed)) for seed in (1, 1, 2))
+    first, again, other = (camera_shake.blur(photo(0), camera, rng(seed)) for seed in (1, 1, 2))
     assert np.array_equal(first, again)
     assert not np.array_equal(first, other)
     assert first.shape == photo(0).shape
@@ -129,7 +131,7 @@ def test_a_blur_is_a_function_of_the_random_state(photo):
 def test_defocus_spreads_a_point_over_a_disc_and_loses_no_light(radius):
     point = torch.zeros(1, 3, 21, 21)
     point[..., 10, 10] = 1
-    disc = shake._defocused(point, radius)
+    disc = camera_shake._defocused(point, radius)
     assert disc.sum(dim=(2, 3)).flatten().tolist() == pytest.approx([1, 1, 1])
     assert disc.min() >= 0
     assert torch.allclose(disc, disc.flip(2)) and torch.allclose(disc, disc.transpose(2, 3))
@@ -137,4 +139,4 @@ def test_defocus_spreads_a_point_over_a_disc_and_loses_no_light(radius):
 
 
 def test_jpeg_leaves_its_trace(photo):
-    assert not np.array_equal(shake.blur(photo(0), replace(STILL, jpeg_quality=50), rng()), photo(0))
+    assert not np.array_equal(camera_shake.blur(photo(0), replace(STILL, jpeg_quality=50), rng()), photo(0))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter, uniform_filter1d
 
-from dbgan.data.shift import shift, summary
+from dbgan.data.registration import shift, summary
 
 
 @pytest.fixture(scope="module")

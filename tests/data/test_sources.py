@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dbgan.data import frames, photographs, sources
-from dbgan.data.layouts import Layout
-from dbgan.data.shake import ShakeParams
+from dbgan.data import photographs, photos, sources
+from dbgan.data.camera_shake import ShakeParams
+from dbgan.data.folders import Layout
 
 
 def quiet(items, **_):
@@ -31,8 +31,8 @@ def find(tmp_path, write_photos):
     """find(p): what is found, data.root and data.real_root below tmp_path, archives unpacked in .downloads."""
     write_photos(tmp_path / "photos")
     write_photos(tmp_path / ".downloads" / "gopro")
-    frames.write(tmp_path / ".downloads" / "rwbi" / "x" / "1.jpg", np.zeros((8, 8, 3), np.uint8))
-    frames.write(tmp_path / "mine" / "Ünder the sea.jpg", np.zeros((8, 8, 3), np.uint8))
+    photos.write(tmp_path / ".downloads" / "rwbi" / "x" / "1.jpg", np.zeros((8, 8, 3), np.uint8))
+    photos.write(tmp_path / "mine" / "Ünder the sea.jpg", np.zeros((8, 8, 3), np.uint8))
 
     def unpacked(name: str) -> Path:
         return tmp_path / ".downloads" / name

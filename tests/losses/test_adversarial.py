@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from dbgan.losses.adversarial import (
+from dbgan.losses import (
     OBJECTIVES,
     PENALTY,
     Objective,

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from dbgan.losses.content import (
+from dbgan.losses import (
     VISIBLE,
     charbonnier,
     color,

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dbgan.metrics import contact_sheet
-from dbgan.metrics.contact_sheet import CELL, GAP, LABEL
+from dbgan.data import contact_sheet
+from dbgan.data.contact_sheet import CELL, GAP, LABEL
 
 
 def plain(height: int, width: int, level: int) -> np.ndarray:

@@ -7,7 +7,9 @@ import pytest
 from scipy.ndimage import gaussian_filter
 from skimage import data
 
-from dbgan.metrics import evaluation, image, realism
+from dbgan import metrics as evaluation
+from dbgan import metrics as image
+from dbgan import metrics as realism
 
 
 def crops(sigma, count=3):

@@ -11,7 +11,7 @@ from scipy.ndimage import gaussian_filter, uniform_filter1d
 from skimage import data
 from skimage.color import deltaE_ciede2000, lab2rgb, rgb2lab
 
-from dbgan.metrics import image
+from dbgan import metrics as image
 
 GOLDEN = json.loads((Path(__file__).parents[1] / "fixtures" / "image_metrics.json").read_text())
 

@@ -5,7 +5,7 @@ import pytest
 from matplotlib.axes import Axes
 from PIL import Image
 
-from dbgan.metrics import pictures
+from dbgan import panels as pictures
 
 
 def photo(height, width, value):

@@ -6,7 +6,7 @@ from scipy.ndimage import gaussian_filter
 from skimage import data
 from skimage.measure import blur_effect
 
-from dbgan.metrics import realism
+from dbgan import metrics as realism
 
 
 def crops(sigma, count=3):

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from dbgan.metrics.restore import whole_frame
+from dbgan.use.inference import whole_frame
 
 SIZES = [(1, 1), (1, 7), (9, 1), (2, 33), (17, 5), (31, 47), (64, 40)]
 

@@ -5,12 +5,11 @@ import pytest
 import torch
 from torch import nn
 
-from dbgan.data import frames, photo_files
-from dbgan.metrics.ensemble import ensemble, turned
-from dbgan.metrics.restore import whole_frame
-from dbgan.metrics.tiles import Cuts, cells, framed_size, in_tiles, mirrored
-from dbgan.models import photo_network
-from dbgan.models.generators import build_generator
+from dbgan.data import photos
+from dbgan.models.build import build_generator
+from dbgan.use import inference as photo_network
+from dbgan.use import photo_files
+from dbgan.use.inference import Cuts, cells, ensemble, framed_size, in_tiles, mirrored, turned, whole_frame
 
 NETWORKS = {
     "dbgan": {"width": 4, "blocks": 1, "growth": 4, "downsample": 2},
@@ -86,7 +85,7 @@ def test_the_result_does_not_depend_on_the_tiles(photo, name, wrap):
 def test_the_whole_is_what_the_evaluation_sees(photo):
     network, function = network_of("dbgan")
     image = photo(2, 61, 75)
-    expected = frames.to_uint8(whole_frame(network, frames.to_float(image), 16))
+    expected = photos.to_uint8(whole_frame(network, photos.to_float(image), 16))
     found = in_tiles(levels(function), image, 16, Cuts(512, 0, 0, 2))
     assert np.abs(found.astype(int) - expected).max() <= 1
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from dbgan.losses.adversarial import gradient_penalty
+from dbgan.losses import gradient_penalty
 from dbgan.models.critics import PatchCritic, VGGCritic, build_critic, standard_luminance
 
 

@@ -10,8 +10,8 @@ import torch
 from golden_recipe import filled
 from torch import nn
 
+from dbgan.models.checkpoint_keys import deblurgan_key
 from dbgan.models.deblurgan import DeblurGAN, DeblurGANConfig
-from dbgan.models.layouts import deblurgan_key
 
 GOLDEN = np.load(Path(__file__).parents[1] / "fixtures" / "deblurgan.npz")
 CROPS = {"topleft": (slice(0, 12),) * 2, "centre": (slice(26, 38),) * 2, "bottomright": (slice(52, 64),) * 2}

@@ -8,7 +8,7 @@ import torch
 from golden_recipe import GOLDEN, fill, largest_difference, unit_input
 from safetensors.torch import save_file
 
-from dbgan.models.features import PerceptualParams, VGGFeatures
+from dbgan.models.vgg import PerceptualParams, VGGFeatures
 
 # torchvision's vgg19: the convs up to conv3_3, and layers behind it that we do not use.
 SHAPES = {

@@ -5,11 +5,9 @@ import torch
 from torch import nn
 
 from dbgan import checkpoint
-from dbgan.losses.content import multi_stage, stages
+from dbgan.losses import multi_stage, stages
 from dbgan.models.bgan import NOISE_CHANNELS, BlurGenerator
-from dbgan.models.critics import VGGCritic
-from dbgan.models.dbgan import DeblurGenerator
-from dbgan.models.generators import (
+from dbgan.models.build import (
     BLURS,
     DEBLURS,
     GENERATORS,
@@ -18,6 +16,8 @@ from dbgan.models.generators import (
     new_generator,
     reverse,
 )
+from dbgan.models.critics import VGGCritic
+from dbgan.models.dbgan import DeblurGenerator
 
 SIZES = [(1, 1), (1, 6), (5, 3), (7, 13), (16, 9)]
 OWN = ("bgan", "dbgan")  # the paper's

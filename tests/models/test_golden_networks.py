@@ -7,9 +7,9 @@ import pytest
 import torch
 from golden_recipe import GOLDEN, fill, filled, largest_difference, unit_input
 
+from dbgan.models.checkpoint_keys import dbgan_key
 from dbgan.models.critics import PatchCritic, VGGCritic
 from dbgan.models.dbgan import DeblurGenerator
-from dbgan.models.layouts import dbgan_key
 
 CRITICS = np.load(Path(__file__).parents[1] / "fixtures" / "critics.npz")
 CROPS = {"topleft": (slice(0, 12),) * 2, "centre": (slice(26, 38),) * 2, "bottomright": (slice(52, 64),) * 2}

@@ -12,7 +12,7 @@ import pytest
 import torch
 from golden_recipe import filled, unit_input
 
-from dbgan.models.layouts import mprnet_key
+from dbgan.models.checkpoint_keys import mprnet_key
 from dbgan.models.mprnet import ChannelAttentionBlock, MPRNet, MPRNetConfig
 
 GOLDEN = np.load(Path(__file__).parents[1] / "fixtures" / "mprnet.npz")

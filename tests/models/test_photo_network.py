@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from dbgan.models.generators import build_generator
-from dbgan.models.photo_network import multiple, photo_network, reach
+from dbgan.models.build import build_generator
+from dbgan.use.inference import multiple, photo_network, reach
 
 DEBLURGAN = {"width": 2, "blocks": 1, "dropout": False, "signed": True}
 NAFNET = {"width": 2, "encoder_blocks": [1, 1], "middle_blocks": 1, "decoder_blocks": [1, 1]}

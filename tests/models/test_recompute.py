@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch import nn
 
-from dbgan.losses.content import stages
-from dbgan.models.generators import build_generator
-from dbgan.models.recompute import recompute_blocks
+from dbgan.losses import stages
+from dbgan.models.build import build_generator
+from dbgan.models.grad_checkpoint import recompute_blocks
 
 SFT = {"width": 2, "blocks": 2, "condition_width": 4, "shared_channels": 2}
 SIZES = {

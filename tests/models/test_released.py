@@ -13,8 +13,8 @@ from golden_recipe import fill, unit_input
 from safetensors.torch import save_file
 
 from dbgan import checkpoint
-from dbgan.models.generators import build_generator
-from dbgan.models.layouts import LAYOUTS
+from dbgan.models.build import build_generator
+from dbgan.models.checkpoint_keys import LAYOUTS
 from dbgan.models.released import load_released, read_released
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"

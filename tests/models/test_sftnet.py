@@ -11,7 +11,7 @@ from golden_recipe import filled, unit_input
 from torch import nn
 
 from dbgan.models.bgan import BlurGenerator
-from dbgan.models.layouts import sftnet_key
+from dbgan.models.checkpoint_keys import sftnet_key
 from dbgan.models.sftnet import (
     FeatureTransform,
     SFTBlurConfig,

@@ -11,7 +11,7 @@ import torch
 from golden_recipe import filled, unit_input
 from torch import nn
 
-from dbgan.models.layouts import srresnet_key
+from dbgan.models.checkpoint_keys import srresnet_key
 from dbgan.models.srresnet import SRResNet, SRResNetConfig
 
 GOLDEN = np.load(Path(__file__).parents[1] / "fixtures" / "srresnet.npz")

@@ -7,9 +7,8 @@ from typing import Any
 import pytest
 from small_run import EVIL, ROOT, SCORES
 
-from dbgan import params as settings
-from dbgan import runtime
-from dbgan.metrics import pictures
+from dbgan import outputs, settings
+from dbgan import panels as pictures
 from dbgan.reporting import page
 
 
@@ -19,14 +18,14 @@ def write_results(photo) -> Callable[[Path], Path]:
 
     def write(root: Path) -> Path:
         metrics, panels = root / "metrics", root / "results" / "panels"
-        runtime.write_json(metrics / "evaluate.json", SCORES | {"color_shift": [0.4, -0.25, 0.0], "bgan_realism": 0.2})
-        runtime.write_json(metrics / "finetune.json", {"psnr": 27.5, "step": 40})
+        outputs.write_json(metrics / "evaluate.json", SCORES | {"color_shift": [0.4, -0.25, 0.0], "bgan_realism": 0.2})
+        outputs.write_json(metrics / "finetune.json", {"psnr": 27.5, "step": 40})
         names = ["park/a", "park/b", EVIL, "d"]
         rows = [{"frame": name, "psnr_blurred": 28.0, "psnr": 28.0 + i / 2} for i, name in enumerate(names)]
-        runtime.write_csv(metrics / "frames.csv", rows)
+        outputs.write_csv(metrics / "frames.csv", rows)
         for stage, column in (("train_bgan", "cycle_sharp"), ("pretrain", "content"), ("finetune", "psnr")):
             curve = [{"step": 10 * n, column: 1 / n, "critic": n % 3} for n in range(1, 31)]
-            runtime.write_csv(metrics / f"{stage}_curve.csv", curve)
+            outputs.write_csv(metrics / f"{stage}_curve.csv", curve)
         for kind, count in (("test", 3), ("real", 2), ("bgan", 4)):
             for i in (0, 2):
                 pictures.save_panel(

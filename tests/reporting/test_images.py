@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dbgan.metrics import pictures
+from dbgan import panels as pictures
 from dbgan.reporting import images
 
 

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 from small_run import EVIL, ROOT
 
-from dbgan import report, runtime
+from dbgan import outputs, report
 from dbgan.reporting.page import BUDGET
 
 SECTIONS = ["figures", "test", "frames", "real", "bgan", "curves", "experiments", "parameters", "versions"]
@@ -73,7 +73,7 @@ def test_each_kind_of_picture_has_its_sliders(page):
 def test_of_many_pictures_a_few_are_shown_the_worst_and_the_best_among_them(tmp_path, write_results, render):
     panels = write_results(tmp_path) / "results" / "panels"
     rows = [{"frame": str(i), "psnr_blurred": 28.0, "psnr": 28.0 + i * (-1) ** i} for i in range(30)]
-    runtime.write_csv(tmp_path / "metrics" / "frames.csv", rows)
+    outputs.write_csv(tmp_path / "metrics" / "frames.csv", rows)
     for i in range(1, 30):
         shutil.copy(panels / "test_0000.png", panels / f"test_{i:04d}.png")
     elements = Elements(render(tmp_path))
@@ -118,7 +118,7 @@ def test_the_longest_trainings_leave_room_for_the_pictures(tmp_path, write_resul
     write_results(tmp_path)
     curve = [{"step": n, **{f"loss_{k}": 0.123456 + n / (k + 1) for k in range(12)}} for n in range(100, 100_001, 100)]
     for stage in ("train_bgan", "pretrain", "finetune"):
-        runtime.write_csv(tmp_path / f"metrics/{stage}_curve.csv", curve)
+        outputs.write_csv(tmp_path / f"metrics/{stage}_curve.csv", curve)
     page = render(tmp_path)
     pictures = sum(len(image["src"]) for image in Elements(page).named("img"))
     assert len(page.encode()) - pictures + BUDGET < 5_000_000
@@ -137,7 +137,7 @@ def test_the_longest_trainings_leave_room_for_the_pictures(tmp_path, write_resul
 )
 def test_what_is_missing_is_named(tmp_path, write_results, render, kept, words):
     write_results(tmp_path)
-    runtime.write_json(tmp_path / "metrics" / "download.json", {"test_pairs": 3})
+    outputs.write_json(tmp_path / "metrics" / "download.json", {"test_pairs": 3})
     for path in [*tmp_path.rglob("*.*")]:
         if path.is_file() and path != tmp_path / kept:
             path.unlink()
@@ -192,7 +192,7 @@ def test_without_results_the_command_ends_with_one_line(tmp_path):
 
 def test_a_broken_picture_is_named_and_the_old_page_kept(tmp_path, write_results):
     write_results(tmp_path)
-    runtime.write_json(tmp_path / "reports" / "report.html", {"old": "page"})
+    outputs.write_json(tmp_path / "reports" / "report.html", {"old": "page"})
     Image.new("RGB", (30, 9)).save(tmp_path / "results/panels/test_0000.png")
     done = command(tmp_path)
     assert done.returncode == 1

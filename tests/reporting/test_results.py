@@ -2,7 +2,7 @@
 
 import pytest
 
-from dbgan import runtime
+from dbgan import outputs
 from dbgan.reporting import results
 
 
@@ -24,19 +24,19 @@ def test_everything_a_run_leaves_is_read(tmp_path, write_results):
 
 
 def test_a_figure_that_was_not_finite_is_none(tmp_path):
-    runtime.write_csv(tmp_path / "metrics" / "frames.csv", [{"frame": "a", "psnr": float("inf")}])
+    outputs.write_csv(tmp_path / "metrics" / "frames.csv", [{"frame": "a", "psnr": float("inf")}])
     assert read(tmp_path).frames == [{"frame": "a", "psnr": None}]
 
 
 def test_one_file_is_enough(tmp_path):
-    runtime.write_json(tmp_path / "metrics" / "download.json", {"test_pairs": 3})
+    outputs.write_json(tmp_path / "metrics" / "download.json", {"test_pairs": 3})
     found = read(tmp_path)
     assert found.metrics == {"download": {"test_pairs": 3}}
     assert (found.curves, found.frames, found.panels) == ({}, [], {"test": {}, "real": {}, "bgan": {}})
 
 
 def test_a_frame_called_by_a_number_keeps_its_name(tmp_path):
-    runtime.write_csv(tmp_path / "metrics" / "frames.csv", [{"frame": "0012", "psnr": 30.0}])
+    outputs.write_csv(tmp_path / "metrics" / "frames.csv", [{"frame": "0012", "psnr": 30.0}])
     assert read(tmp_path).frames == [{"frame": "0012", "psnr": 30.0}]
 
 

@@ -9,11 +9,9 @@ import pytest
 import torch
 from commands import evaluated, run, run_well
 
-from dbgan import checkpoint
-from dbgan import params as settings
-from dbgan.losses.adversarial import OBJECTIVES
-from dbgan.losses.content import multi_stage
-from dbgan.models.generators import DEBLUR
+from dbgan import checkpoint, settings
+from dbgan.losses import OBJECTIVES, multi_stage
+from dbgan.models.build import DEBLUR
 from dbgan.models.mprnet import MPRNet
 from dbgan.training.adversarial import AdversarialParams
 from dbgan.training.pretrain import PretrainStep

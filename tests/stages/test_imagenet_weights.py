@@ -7,8 +7,8 @@ import pytest
 import torch
 from commands import ends_in_one_line, files, run_well
 
-from dbgan import runtime
-from dbgan.models.features import PerceptualParams, VGGFeatures
+from dbgan import utils
+from dbgan.models.vgg import PerceptualParams, VGGFeatures
 
 SECTION = "imagenet_vgg19"
 CHANGES = {"perceptual.weights": "imagenet", "scales.sample.perceptual.width": 64, f"{SECTION}.url": None}
@@ -24,7 +24,7 @@ def weights(tmp_path) -> Path:
 
 @pytest.mark.parametrize("stage", ["train_bgan", "finetune"])
 def test_the_result_depends_on_the_file_not_on_its_place(copied, weights, write_params, stage):
-    digest = runtime.digest(weights)
+    digest = utils.sha256(weights)
     places = [
         {f"{SECTION}.path": str(weights), f"{SECTION}.sha256": digest},
         {f"{SECTION}.file": weights.name, f"{SECTION}.sha256": digest[:8]},

@@ -18,7 +18,7 @@ TRAININGS = ["train_bgan", "pretrain", "finetune"]
 SECTIONS = {"train_bgan": "bgan", "pretrain": "pretrain", "finetune": "finetune"}
 MOMENTS = 7  # random ones, of each training
 PRELOADED = ["torch._dynamo", "h5py", "pytest", "dbgan.training.bgan_paired", "dbgan.training.finetune"]
-PRELOADED += ["dbgan.training.pretrain", "dbgan.models.features", "dbgan.models.recompute", "dbgan.data.batches"]
+PRELOADED += ["dbgan.training.pretrain", "dbgan.models.vgg", "dbgan.models.grad_checkpoint", "dbgan.data.batches"]
 WRITING = {"open", "os.rename", "os.remove", "os.rmdir", "os.mkdir"}  # what Python tells its audit hooks
 
 

@@ -8,7 +8,7 @@ import torch
 from commands import run_well
 from safetensors.torch import load_file
 
-from dbgan.models.generators import DEBLUR
+from dbgan.models.build import DEBLUR
 from dbgan.training import optim
 
 OUT = {"pretrain": "dbgan_pretrained", "finetune": "dbgan", "train_bgan": "bgan"}

@@ -97,12 +97,12 @@ def test_a_fault_that_all_have_in_common_is_told_once(tmp_path, chain):
 FAILING = """
 import sys
 from pathlib import Path
-from dbgan import processes
+from dbgan import distributed
 from stages import synthesize
-from dbgan.data import frames
-if processes.number() == 1:
+from dbgan.data import photos
+if distributed.rank() == 1:
     def broken(images): raise OSError("the disk of this machine is broken")
-    frames.to_uint8 = broken
+    photos.to_uint8 = broken
 synthesize.app()
 """
 

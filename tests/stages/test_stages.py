@@ -11,7 +11,7 @@ import yaml
 from commands import STAGES, evaluated, files, run, run_well
 from PIL import Image
 
-from dbgan.metrics import evaluation
+from dbgan import metrics as evaluation
 
 MEASURED = {
     *(f"{figure}{state}" for figure in ("psnr", "ssim", "ssim_2d") for state in ("_blurred", "_pretrained", "")),

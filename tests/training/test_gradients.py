@@ -7,7 +7,7 @@ import pytest
 import torch
 from tiny_steps import IMAGES, cycle_step, finetune_step, group, paired_step, photographs, pretrain_step
 
-from dbgan.losses.adversarial import OBJECTIVES, PENALTY, gradient_penalty, wgan_critic
+from dbgan.losses import OBJECTIVES, PENALTY, gradient_penalty, wgan_critic
 from dbgan.training.adversarial import AdversarialParams, judge
 
 CRITICS = get_args(AdversarialParams.__annotations__["critic"])

@@ -16,8 +16,7 @@ from tiny_steps import (
 )
 from torch import nn
 
-from dbgan.losses.adversarial import OBJECTIVES
-from dbgan.losses.content import color, multi_stage, perceptual, sameness, squared_error
+from dbgan.losses import OBJECTIVES, color, multi_stage, perceptual, sameness, squared_error
 from dbgan.training.adversarial import judge
 from dbgan.training.optim import Means, _has_bfloat16, adam, autocast, begin, cosine_lr, frozen, weighted
 

@@ -8,7 +8,7 @@ from torch import nn
 from dbgan.models.bgan import BlurGenerator
 from dbgan.models.critics import build_critic
 from dbgan.models.dbgan import DeblurGenerator
-from dbgan.models.features import PerceptualParams, VGGFeatures
+from dbgan.models.vgg import PerceptualParams, VGGFeatures
 from dbgan.training.bgan_cycle import BganParams, CycleStep
 from dbgan.training.bgan_paired import PairedStep
 from dbgan.training.distributed import ALONE

@@ -10,7 +10,7 @@ import torch.distributed as dist
 from tiny_steps import BUILD, IMAGES, photographs
 from torch import nn
 
-from dbgan.models.recompute import recompute_blocks
+from dbgan.models.grad_checkpoint import recompute_blocks
 from dbgan.training import distributed
 from dbgan.training.optim import running_mean
 

@@ -12,7 +12,7 @@ from PIL import ExifTags, Image
 from PIL.PngImagePlugin import putchunk
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
-from dbgan.data import frames
+from dbgan.data import photos
 
 # Photographs are too noisy to repeat themselves: run lengths alone pack them as small as a full search does, in a third
 # of the time.
@@ -36,7 +36,7 @@ def is_deep(image: Image.Image, file: BinaryIO) -> bool:
     if image.format == "TIFF":
         return max(image.tag_v2.get(258, (8,))) == 16
     if image.format == "JPEG2000":
-        content = frames.content_of(file)
+        content = photos.content_of(file)
         at = content.find(JPEG2000_SIZE) + DEPTH_AT
         return (content[at] & 0x7F) + 1 == 16
     decoder, _, _, options = image.tile[0]

@@ -4,7 +4,7 @@ import glob
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from dbgan.data import frames
+from dbgan.data import photos
 
 
 def photographs(inputs: Iterable[str], out: Path) -> list[tuple[Path, Path]]:
@@ -17,7 +17,7 @@ def photographs(inputs: Iterable[str], out: Path) -> list[tuple[Path, Path]]:
     for given in inputs:
         for path in _matches(given, out):
             if path.is_dir():
-                pairs = [(path / name, name) for name in frames.find(path) if not _inside(path / name, out)]
+                pairs = [(path / name, name) for name in photos.find(path) if not _inside(path / name, out)]
                 if not pairs:
                     raise ValueError(f"{path}: no photographs in it but those in {out}")
             else:

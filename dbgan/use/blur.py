@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from dbgan import batch, checkpoint, runtime
+from dbgan import checkpoint, outputs, utils
+from dbgan.use import batch
 
 
 def main(
@@ -31,7 +32,7 @@ def main(
     python -m dbgan blur photos --out pairs --variants 4
     python -m dbgan blur "photos/*.png" --out pairs --seed 7 --model models/bgan.safetensors
     """
-    from dbgan.data import photo_files
+    from dbgan.use import photo_files
 
     def targets(path: Path) -> list[Path]:
         return [out / "blur" / photo_files.written_as(path).with_stem(f"{path.stem}_{k}") for k in range(variants)]
@@ -40,15 +41,15 @@ def main(
 
     import torch
 
-    from dbgan.metrics import tiles
-    from dbgan.models import photo_network
-    from dbgan.models.generators import BLURS, build_generator
+    from dbgan.models.build import BLURS, build_generator
+    from dbgan.use import inference as photo_network
+    from dbgan.use import inference as tiles
 
     model = batch.weights(model, "bgan.safetensors")
     network, (name, config) = checkpoint.load(model, build_generator, BLURS), checkpoint.recipe(model)
     reach, multiple = photo_network.sees(lambda x: network(x, network.draw_noise(x, torch.Generator())), name, config)
     cuts = tiles.cuts_for(reach, multiple, tile)
-    device = runtime.device(torch.get_num_threads())
+    device = outputs.device(torch.get_num_threads())
     network.to(device)
 
     def blurred(pixels, key: str, watch):
@@ -72,12 +73,12 @@ def main(
             pixels = blurred(photo.pixels, f"{seed}/{place.as_posix()}", batch.tiles_watched(target.name))
             sharp = out / "sharp" / place
             if photo.turned:  # who reads pixels alone would get pairs of unlike sides
-                with runtime.whole(sharp) as part:
+                with utils.atomic_write(sharp) as part:
                     photo_files.write(part, photo, photo.pixels)
             else:
-                with runtime.whole(sharp.with_suffix(source.suffix)) as part:
+                with utils.atomic_write(sharp.with_suffix(source.suffix)) as part:
                     link(source, part)
-            with runtime.whole(target) as part:
+            with utils.atomic_write(target) as part:
                 photo_files.write(part, photo, pixels)
         return photo.note
 

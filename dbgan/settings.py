@@ -5,18 +5,28 @@ import re
 from collections.abc import Mapping
 from dataclasses import is_dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import yaml
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass as checked
 
 T = TypeVar("T")
+# What NumPy's and PyTorch's random generators take; numbers of batches are added to it.
+Seed = Annotated[int, Field(ge=0, lt=2**63)]
 
 SCALES = ("sample", "paper")
 
-# "3" is no number, 1 is no bool, an unknown key is a fault. The classes themselves are plain frozen dataclasses
-# without defaults, each beside the code that it steers.
+
+class Params(BaseModel):
+    """A section of params.yaml: typed, frozen, without defaults. Each class stands beside the code that it steers.
+
+    "3" is no number, 1 is no bool, an unknown key is an error.
+    """
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+
 STRICT = ConfigDict(strict=True, extra="forbid")
 
 

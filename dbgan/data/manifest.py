@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dbgan.data.frames import read
+from dbgan.data.photos import read
 
 
 @dataclass(frozen=True)

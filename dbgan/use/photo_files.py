@@ -13,7 +13,7 @@ from PIL import ExifTags, Image
 from PIL.JpegImagePlugin import get_sampling
 from torch import Tensor
 
-from dbgan.data import deep, frames
+from dbgan.data import photos, sixteen_bit
 
 EXIF_WIDTH, EXIF_HEIGHT = 0xA002, 0xA003  # tags
 EXIF_SIGNS = (b"eXIf", b"Raw profile type", b"XML:com.adobe.xmp")  # of a PNG file that has some
@@ -43,23 +43,23 @@ class Photo:
 
 def to_image(pixels: np.ndarray) -> Tensor:
     """(H, W, 3) or (H, W, 1), uint8 or uint16 -> (1, 3, H, W) float32 in [0, 1]; grey is repeated."""
-    return frames.to_float(pixels)[None].expand(1, 3, -1, -1)
+    return photos.to_float(pixels)[None].expand(1, 3, -1, -1)
 
 
 def to_pixels(image: Tensor, like: np.ndarray) -> np.ndarray:
     """(1, 3, H, W) in [0, 1] -> (H, W, C) with the type and channels of `like`; grey is the mean."""
     image = image[0].mean(0, keepdim=True) if like.shape[2] == 1 else image[0]
-    return frames.to_levels(image, like.dtype)
+    return photos.to_levels(image, like.dtype)
 
 
 def read(path: Path) -> Photo:
     """A photograph of any format that the pipeline takes; of several pictures the first.
 
-    Raises ValueError naming the file when it cannot be read (frames.Unreadable), or when what is written under its name
+    Raises ValueError naming the file when it cannot be read (photos.Unreadable), or when what is written under its name
     cannot hold it: known before any work is done.
     """
     form = _form(path)
-    with frames.opened(path) as (image, file):
+    with photos.opened(path) as (image, file):
         photo = _decode(image, file, form)
     if not form:
         raise ValueError(f"{path}: no photographs are written as {path.suffix or 'files without a suffix'}")
@@ -81,20 +81,20 @@ def _form(path: Path) -> str:
 
 def _decode(image: Image.Image, file: BinaryIO, form: str) -> Photo:
     notes = [f"the first of {n} pictures"] if (n := getattr(image, "n_frames", 1)) > 1 else []
-    is_deep = deep.is_deep(image, file)
+    is_deep = sixteen_bit.is_deep(image, file)
     # To look for camera data, Pillow decodes all of a PNG file.
-    may_have_exif = image.format != "PNG" or any(sign in frames.content_of(file) for sign in EXIF_SIGNS)
+    may_have_exif = image.format != "PNG" or any(sign in photos.content_of(file) for sign in EXIF_SIGNS)
     exif, fault = _exif(image) if may_have_exif else (Image.Exif(), "")
     sampling = get_sampling(image) if image.format in ("JPEG", "MPO") else 0
     icc, dpi = image.info.get("icc_profile"), _dpi(image)
     if is_deep:
-        pixels, changed = deep.decode(frames.content_of(file), image.format), ""
+        pixels, changed = sixteen_bit.decode(photos.content_of(file), image.format), ""
     else:
         image.load()
         pixels, changed = _levels(image)
-    said = exif.get(frames.ORIENTATION, 1)
+    said = exif.get(photos.ORIENTATION, 1)
     upright = image.format == "TIFF" and not is_deep  # Pillow turns TIFF files itself
-    pixels = frames.UPRIGHT.get(1 if upright else said, np.asarray)(pixels)
+    pixels = photos.UPRIGHT.get(1 if upright else said, np.asarray)(pixels)
     colours = 3 if pixels.shape[2] > 2 else 1
     alpha = np.ascontiguousarray(pixels[..., colours:]) if pixels.shape[2] > colours else None
     if alpha is not None and form in OPAQUE:
@@ -107,7 +107,7 @@ def _decode(image: Image.Image, file: BinaryIO, form: str) -> Photo:
         _upright(exif, *pixels.shape[:2]),
         dpi,
         max(sampling, 0),
-        said in frames.UPRIGHT,
+        said in photos.UPRIGHT,
         form,
         ", ".join(filter(None, [*notes, changed, fault])),
     )
@@ -116,7 +116,7 @@ def _decode(image: Image.Image, file: BinaryIO, form: str) -> Photo:
 def _levels(image: Image.Image) -> tuple[np.ndarray, str]:
     """(H, W, C) in the picture's own depth, and what had to be converted, which makes its colour profile void."""
     if image.mode[0] == "I" or image.mode == "F":
-        return frames.grey_levels(image)[..., None], ""
+        return photos.grey_levels(image)[..., None], ""
     alpha = image.has_transparency_data
     grey = image.mode in ("1", "L", "LA", "La")
     mode = ("LA" if alpha else "L") if grey else ("RGBA" if alpha else "RGB")
@@ -137,7 +137,7 @@ def _exif(image: Image.Image) -> tuple[Image.Exif, str]:
     """
     try:
         exif = image.getexif()
-        for tag in deep.LAYOUT & set(exif) if image.format == "TIFF" else ():
+        for tag in sixteen_bit.LAYOUT & set(exif) if image.format == "TIFF" else ():
             del exif[tag]
         copy = Image.Exif()
         copy.load(exif.tobytes() if exif else b"")
@@ -149,7 +149,7 @@ def _exif(image: Image.Image) -> tuple[Image.Exif, str]:
 def _upright(exif: Image.Exif, height: int, width: int) -> bytes:
     if not exif:
         return b""
-    exif[frames.ORIENTATION] = 1
+    exif[photos.ORIENTATION] = 1
     if ExifTags.IFD.Exif in exif:  # looking for it would make one
         camera = exif.get_ifd(ExifTags.IFD.Exif)
         if EXIF_WIDTH in camera and EXIF_HEIGHT in camera:
@@ -165,12 +165,12 @@ def write(path: Path, photo: Photo, pixels: np.ndarray) -> None:
     if photo.alpha is not None:
         pixels = np.concatenate([pixels, photo.alpha], axis=2)
     if photo.form in ("PNG", "TIFF"):
-        write = deep.write_png if photo.form == "PNG" else deep.write_tiff
+        write = sixteen_bit.write_png if photo.form == "PNG" else sixteen_bit.write_tiff
         return write(path, pixels, photo.icc, photo.exif, photo.dpi)
     if pixels.dtype == np.uint16 and photo.form == "JPEG2000":
-        return deep.write_jpeg2000(path, pixels)
+        return sixteen_bit.write_jpeg2000(path, pixels)
     if pixels.dtype == np.uint16 and pixels.shape[2] > 1:
-        return deep.write_ppm(path, pixels)
+        return sixteen_bit.write_ppm(path, pixels)
     options = {"icc_profile": photo.icc, "exif": photo.exif, "dpi": photo.dpi}
     options = {key: value for key, value in options.items() if value}
     if photo.form in LOSSY:

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from dbgan import batch, checkpoint, runtime
-from dbgan import params as settings
+from dbgan import checkpoint, outputs, settings, utils
+from dbgan.use import batch
 
 AUTHORS = Path("authors")  # instead of a file: the one that `authors_dbgan` in params.yaml tells where to find
 
@@ -40,7 +40,8 @@ def main(
     python -m dbgan deblur photo.jpg --out restored --released nafnet NAFNet-GoPro-width64.pth
     python -m dbgan deblur photo.jpg --out restored --released dbgan authors
     """
-    from dbgan.data import fetch, photo_files
+    from dbgan.data import fetch
+    from dbgan.use import photo_files
 
     if model and released:
         raise typer.BadParameter("--model and --released: name one network, not two")
@@ -48,18 +49,20 @@ def main(
 
     import torch
 
-    from dbgan.metrics import tiles
-    from dbgan.metrics.ensemble import ensemble as turned
-    from dbgan.models import photo_network
-    from dbgan.models.generators import DEBLURS, build_generator
+    from dbgan.models.build import DEBLURS, build_generator
     from dbgan.models.released import read_released
+    from dbgan.use import inference as photo_network
+    from dbgan.use import inference as tiles
+    from dbgan.use.inference import ensemble as turned
 
     if released:
         name, file = released
         if (name, file) == ("dbgan", AUTHORS):
-            section = settings.section(settings.load(runtime.root() / "params.yaml"), "authors_dbgan", fetch.Download)
-            cache = runtime.root() / fetch.CACHE
-            file, _ = fetch.file(section, "authors_dbgan", cache, runtime.progress, runtime.say)
+            section = settings.section(
+                settings.load(utils.project_root() / "params.yaml"), "authors_dbgan", fetch.Download
+            )
+            cache = utils.project_root() / fetch.CACHE
+            file, _ = fetch.file(section, "authors_dbgan", cache, utils.progress, utils.log)
         sizes = {"train_size": 256} if name == "nafnet" else {}  # as its authors test on GoPro (TLC)
         network, config = read_released(name, file, **sizes)
     else:
@@ -67,7 +70,7 @@ def main(
         network, (name, config) = checkpoint.load(model, build_generator, DEBLURS), checkpoint.recipe(model)
     function = photo_network.photo_network(network, name, config)
     cuts = tiles.cuts_for(*photo_network.sees(function, name, config), tile)
-    device = runtime.device(torch.get_num_threads())
+    device = outputs.device(torch.get_num_threads())
     network.to(device)
     function = turned(function) if ensemble else function
 
@@ -79,7 +82,7 @@ def main(
         (target,) = targets
         photo = photo_files.read(source)
         pixels = tiles.in_tiles(restored, photo.pixels, batch.MARGIN, cuts, batch.tiles_watched(source.name))
-        with runtime.whole(target) as part:
+        with utils.atomic_write(target) as part:
             photo_files.write(part, photo, pixels)
         return photo.note
 

@@ -10,7 +10,7 @@ from PIL import Image
 from scipy.ndimage import gaussian_filter1d
 from torch.nn import functional as F
 
-from dbgan.data.frames import to_float, to_uint8
+from dbgan.data.photos import to_float, to_uint8
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from dbgan.data import frames, names, pair_lists
+from dbgan.data import folder_words, pair_lists, photos
 
-LOOKED_FOR = ", ".join(f"{side}: {', '.join(sorted(known))}" for side, known in names.SIDES.items())
+LOOKED_FOR = ", ".join(f"{side}: {', '.join(sorted(known))}" for side, known in folder_words.SIDES.items())
 SHOWN = 8  # entries of a list that are reported
 
 
@@ -55,7 +55,7 @@ def find(root: Path, test_share: float) -> Layout:
 
     Raises ValueError, with what was found, when there are no pairs or it is not clear which is which.
     """
-    found = frames.find(root)
+    found = photos.find(root)
     places = [_place(path) for path in found]
     real = [place for place in places if place.side == "real"]
     if lists := pair_lists.find(root):
@@ -63,7 +63,7 @@ def find(root: Path, test_share: float) -> Layout:
         shape = {path.as_posix() for path in lists} | {place.shape for place in real}
         notes = ["the pairs are those of list files"]
     else:
-        taken, notes = _one_variant(root, [place for place in places if place.side in names.SIDES])
+        taken, notes = _one_variant(root, [place for place in places if place.side in folder_words.SIDES])
         splits = _matched(root, taken, found)
         shape = {place.shape for place in [*taken, *real]}
     used = {path for rows in splits.values() for pair in rows for path in (pair.blurred, pair.sharp)}
@@ -78,9 +78,10 @@ def find(root: Path, test_share: float) -> Layout:
 def find_real(root: Path) -> tuple[list[Path], list[str]]:
     """The blurred photographs without partners below `root`, sorted, and notes: those in real_blur folders where
     there are any; the blurred ones where blurred and sharp folders are told apart; else all."""
-    places = [_place(path) for path in frames.find(root)]
+    places = [_place(path) for path in photos.find(root)]
     real, blurred, sharp = (
-        [place.path for place in places if place.side == side and not place.variant] for side in ("real", *names.SIDES)
+        [place.path for place in places if place.side == side and not place.variant]
+        for side in ("real", *folder_words.SIDES)
     )
     chosen = real or (blurred if blurred and sharp else [place.path for place in places])
     out = len(places) - len(chosen)
@@ -96,7 +97,7 @@ def sequence(key: str) -> str:
 def _place(path: Path) -> _Place:
     """A folder named for nothing but a side wins over one whose name says more, then the nearest one wins; of splits
     the outermost."""
-    said = [(name, *names.meaning(name)) for name in path.parent.parts]
+    said = [(name, *folder_words.meaning(name)) for name in path.parent.parts]
     plain = [side for _, side, _, more in said if side and not more]
     split = [split for _, _, split, more in said if split and not more] or [split for _, _, split, _ in said if split]
     out = {name for name, side, split, more in said if (side or split) and not more}
@@ -117,7 +118,7 @@ def _place(path: Path) -> _Place:
 def _one_variant(root: Path, places: list[_Place]) -> tuple[list[_Place], list[str]]:
     """Of each side the photographs in folders of one kind: blur rather than blur_gamma."""
     taken, notes = [], []
-    for side in names.SIDES:
+    for side in folder_words.SIDES:
         kinds = sorted({place.variant for place in places if place.side == side})
         if len(kinds) > 1 and kinds[0]:
             raise ValueError(f"{root}: which are the {side} photographs, {kinds[0]} or {kinds[1]}? Rename one of them")
@@ -140,7 +141,7 @@ def _matched(root: Path, places: list[_Place], found: list[Path]) -> dict[str | 
     splits = _by_name(root, places, lambda stem: stem)
     if all(len(sides) < 2 for rows in splits.values() for sides in rows.values()):
         with suppress(ValueError):  # two of one name only without these words are no fault of the names as they are
-            splits = _by_name(root, places, names.without_side)
+            splits = _by_name(root, places, folder_words.without_side)
     _check_sides(root, splits)
     return {
         split: [Pair(key, sides.get("blurred"), sides.get("sharp")) for key, sides in sorted(rows.items())]
@@ -170,12 +171,12 @@ def _check_sides(root: Path, splits: dict[str | None, dict[str, dict[str, Path]]
         )
     for split, rows in splits.items():
         first = {side: path for sides in reversed(rows.values()) for side, path in sides.items()}
-        for side in names.SIDES:
+        for side in folder_words.SIDES:
             if side not in first:
                 (other,) = first.values()
                 raise ValueError(
                     f"{root}{f', {split}' if split else ''}: no {side} photographs beside {other}; "
-                    f"looked for folders named {', '.join(sorted(names.SIDES[side]))}"
+                    f"looked for folders named {', '.join(sorted(folder_words.SIDES[side]))}"
                 )
         if all(len(sides) < 2 for sides in rows.values()):
             raise ValueError(

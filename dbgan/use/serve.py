@@ -24,10 +24,10 @@ from mlflow.pyfunc import scoring_server
 from PIL import Image
 
 from dbgan import checkpoint
-from dbgan.data import frames
-from dbgan.metrics import tiles
-from dbgan.models import photo_network
-from dbgan.models.generators import DEBLURS, build_generator
+from dbgan.data import photos
+from dbgan.models.build import DEBLURS, build_generator
+from dbgan.use import inference as photo_network
+from dbgan.use import inference as tiles
 
 NAME = "the image"  # in what is said of a file
 TILE = 1024  # pixels a side of what the network sees at once, so that memory for a large photograph is small
@@ -98,10 +98,10 @@ class Restorer:
         return self._array(data)
 
     def _file(self, content: bytes) -> bytes:
-        with frames.opened(Path(NAME), content) as (header, _):
+        with photos.opened(Path(NAME), content) as (header, _):
             height, width = header.height, header.width
         self._check_size(height, width)
-        image, _ = frames.decode(content, NAME)
+        image, _ = photos.decode(content, NAME)
         file = io.BytesIO()
         Image.fromarray(self._restore(image)).save(file, "PNG")
         return file.getvalue()
@@ -167,6 +167,6 @@ def _load_pyfunc(path: str, model_config: dict[str, Any]) -> Restorer:
 
     @torch.inference_mode()
     def forward(tile: np.ndarray, _: tiles.Place) -> np.ndarray:
-        return frames.to_uint8(function(frames.to_float(tile)[None].to(device)))[0]
+        return photos.to_uint8(function(photos.to_float(tile)[None].to(device)))[0]
 
     return Restorer(lambda image: tiles.in_tiles(forward, image, p.margin, cuts), p.max_megapixels)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import typer
 
-from dbgan import runtime
+from dbgan import utils
 
 MARGIN = 16  # pixels mirrored around a photograph, as `evaluate.margin` in params.yaml
 
@@ -18,9 +18,9 @@ Job = tuple[Path, list[Path]]  # a photograph and the files that it becomes
 def jobs(inputs: list[str], out: Path, targets: Callable[[Path], list[Path]]) -> list[Job]:
     """What `inputs` name, and the files that each becomes by its path in `out`.
 
-    Raises ValueError as dbgan.data.inputs does.
+    Raises ValueError as dbgan.use.cli_paths does.
     """
-    from dbgan.data import inputs as given
+    from dbgan.use import cli_paths as given
 
     if out.exists() and not out.is_dir():
         raise ValueError(f"{out}: is no folder")
@@ -36,7 +36,7 @@ def each(all_jobs: list[Job], work: Callable[[Path, list[Path]], str], force: bo
     """
     warnings.filterwarnings("ignore", module=r"PIL\.")  # of odd files; what matters about them is said
     kept = failed = 0
-    bar = runtime.progress(all_jobs, desc=verb, unit="photo")
+    bar = utils.progress(all_jobs, desc=verb, unit="photo")
     for file, targets in bar:
         missing = targets if force else [target for target in targets if not target.exists()]
         kept += len(targets) - len(missing)
@@ -50,15 +50,15 @@ def each(all_jobs: list[Job], work: Callable[[Path, list[Path]], str], force: bo
             bar.write(f"{verb}: {text if str(file) in text else f'{file}: {text}'}", file=sys.stderr)
             failed += 1
     if kept:
-        runtime.say(f"{verb}: {kept} results were there already and are left as they are; --force makes them anew")
+        utils.log(f"{verb}: {kept} results were there already and are left as they are; --force makes them anew")
     if failed:
-        runtime.say(f"{verb}: {failed} of {len(all_jobs)} photographs failed")
+        utils.log(f"{verb}: {failed} of {len(all_jobs)} photographs failed")
         raise typer.Exit(1)
 
 
 def weights(path: Path | None, default: str) -> Path:
     """The weights file to use: the user's, or that of the repository's last run."""
-    if path is None and not (path := runtime.root() / "models" / default).is_file():
+    if path is None and not (path := utils.project_root() / "models" / default).is_file():
         raise ValueError(f"{path}: no network is trained yet; run `dvc repro` first, or name one by --model")
     return path
 
@@ -67,6 +67,6 @@ def tiles_watched(name: str) -> Callable[[list], Iterable]:
     """A progress bar for the tiles of one photograph, when there are several."""
 
     def watch(tiles: list) -> Iterable:
-        return runtime.progress(tiles, desc=name, unit="tile", leave=False) if len(tiles) > 1 else tiles
+        return utils.progress(tiles, desc=name, unit="tile", leave=False) if len(tiles) > 1 else tiles
 
     return watch
