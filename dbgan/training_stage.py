@@ -13,7 +13,6 @@ from torch.utils.data import Subset
 
 from dbgan import checkpoint, distributed, outputs, settings, tracking, utils
 from dbgan.data.batches import Batches, stream
-from dbgan.models.build import GENERATORS
 from dbgan.training import resume
 from dbgan.training.distributed import Place
 from dbgan.training.optim import OptimParams
@@ -32,9 +31,8 @@ def batches(
 
 def code(stage: str, network: str) -> dict[str, str]:
     """The digests of the files that the result of a stage depends on, as dvc.yaml lists them."""
-    named = GENERATORS[network].__module__.rpartition(".")[2]
     listed = settings.read(HERE / "dvc.yaml")["stages"][stage]["deps"]
-    paths = [re.sub(r"\$\{.*\}", named, dep) for dep in listed]
+    paths = [re.sub(r"\$\{.*\}", network, dep) for dep in listed]
     return {path: utils.sha256(HERE / path) for path in paths if path.endswith(".py")}
 
 
@@ -52,7 +50,7 @@ def unfinished(stage: str, values: dict[str, Any], network: str, determines: lis
 
 def write(
     trained: nn.Module,
-    recipe: tuple[str, dict],
+    recipe: tuple[str, Any],
     rows: list[resume.Row],
     paths: tuple[Path, Path, Path],
     log: tracking.Log,

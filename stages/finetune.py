@@ -2,7 +2,6 @@
 python -m stages.finetune data/crops.h5 data/synthetic.h5 models/dbgan_pretrained.safetensors models/dbgan.safetensors
 """
 
-from dataclasses import replace
 from pathlib import Path
 
 from dbgan import checkpoint, outputs, settings, tracking, utils
@@ -36,9 +35,9 @@ def main(
     from dbgan.data import fetch
     from dbgan.data.batches import DeblurBatches, MixParams
     from dbgan.data.h5 import Reader
-    from dbgan.models.build import DEBLURS, build_generator, gaussian_init
-    from dbgan.models.critics import build_critic
-    from dbgan.models.grad_checkpoint import recompute_blocks
+    from dbgan.models.build import DEBLUR, gaussian_init
+    from dbgan.models.critics import CriticConfig, build_critic
+    from dbgan.models.grad_checkpoint import checkpoint_blocks
     from dbgan.models.vgg import PerceptualParams, VGGFeatures
     from dbgan.training import distributed, loop
     from dbgan.training.finetune import FinetuneParams, FinetuneStep
@@ -59,12 +58,13 @@ def main(
     network, config = checkpoint.recipe(pretrained)
     cache = utils.project_root() / fetch.CACHE
     weights, vgg_digest = fetch.weights(vgg.weights, imagenet, cache, utils.progress, utils.log)
-    features = replace(vgg, weights=weights)
+    features = vgg.model_copy(update={"weights": weights})
 
     def build() -> FinetuneStep:
-        critic = gaussian_init(build_critic(p.critic, p.critic_width, p.patch, luminance=False), seed, std)
-        generator = checkpoint.load(pretrained, build_generator, DEBLURS)
-        generator = recompute_blocks(generator) if p.checkpointing else generator
+        size = CriticConfig(kind=p.critic, width=p.critic_width, patch=p.patch, luminance=False)
+        critic = gaussian_init(build_critic(size), seed, std)
+        generator = checkpoint.load(pretrained, DEBLUR)
+        generator = checkpoint_blocks(generator) if p.checkpointing else generator
         return FinetuneStep(generator, critic, VGGFeatures(features), p, seed, device, place)
 
     same = [key for key in USED if key not in ("perceptual", "imagenet_vgg19")]  # wherever the weights come from

@@ -1,6 +1,5 @@
 """Pre-train DBGAN: python -m stages.pretrain data/crops.h5 data/synthetic.h5 models/dbgan_pretrained.safetensors"""
 
-from dataclasses import asdict
 from pathlib import Path
 
 from dbgan import outputs, settings, tracking, utils
@@ -21,7 +20,7 @@ def main(
     from dbgan.data.batches import DeblurBatches, MixParams
     from dbgan.data.h5 import Reader
     from dbgan.models.build import DEBLUR, GeneratorParams, new_generator
-    from dbgan.models.grad_checkpoint import recompute_blocks
+    from dbgan.models.grad_checkpoint import checkpoint_blocks
     from dbgan.training import distributed, loop
     from dbgan.training.optim import OptimParams
     from dbgan.training.pretrain import PretrainStep
@@ -31,8 +30,8 @@ def main(
     std = settings.value(values, "init_std", training_stage.Deviation)
     threads = settings.value(values, "threads", int)
     chosen = settings.section(values, "generator", GeneratorParams).name
-    network, kind = DEBLUR[chosen]
-    config = asdict(settings.section(values, chosen, kind))
+    _, kind = DEBLUR[chosen]
+    config = settings.section(values, chosen, kind)
     p = settings.section(values, "pretrain", OptimParams)
     mix = settings.section(values, "mix", MixParams)
     device = outputs.device(threads)
@@ -40,18 +39,18 @@ def main(
     data = DeblurBatches(Reader(crops), Reader(synthetic), mix, p.batch, p.patch, seed, place.rows(p.batch))
 
     def build() -> PretrainStep:
-        generator = new_generator(network, seed, std, **config)
-        return PretrainStep(recompute_blocks(generator) if p.checkpointing else generator, p, device, place)
+        generator = new_generator(chosen, config, seed, std)
+        return PretrainStep(checkpoint_blocks(generator) if p.checkpointing else generator, p, device, place)
 
     used = [*USED, chosen]
     determines = [{key: values[key] for key in used}, *data.digests()]
     with (
         tracking.run("pretrain", values, used) as log,
-        training_stage.unfinished("pretrain", values, network, determines) as state,
+        training_stage.unfinished("pretrain", values, chosen, determines) as state,
     ):
         batches = training_stage.batches(data, p, place, device)
         trained = loop.fit(state, build, batches, p, seed, log.metrics, utils.progress)
-        training_stage.write(trained, (network, config), state.rows, (out, metrics, curve), log)
+        training_stage.write(trained, (chosen, config), state.rows, (out, metrics, curve), log)
 
 
 app = utils.app(main, together=True)

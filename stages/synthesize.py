@@ -36,14 +36,14 @@ def main(
     import torch
 
     from dbgan.data import h5, photos
-    from dbgan.models.build import BLURS, build_generator
+    from dbgan.models.build import BLUR
 
     values = settings.load(params)
     seed = settings.value(values, "seed", settings.Seed)
     p = settings.section(values, "synthesize", SynthesizeParams)
     device = outputs.device(settings.value(values, "threads", int))
     sharp_crops = h5.Reader(crops, "paired/sharp")
-    network = checkpoint.load(bgan, build_generator, BLURS).to(device)
+    network = checkpoint.load(bgan, BLUR).to(device)
     total = sharp_crops.length("paired/sharp")
     counts = {"synthetic_crops": total * p.noise_maps}
 

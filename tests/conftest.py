@@ -26,7 +26,7 @@ TINY = {
     "scales.sample": {"threads": 1},
     "scales.sample.perceptual": {"width": 4},
     "scales.sample.bgan_network": NETWORK,
-    "scales.sample.sftnet_network": SFT,
+    "scales.sample.sftnet_blur_network": SFT,
     "scales.sample.bgan": TRAINING | {"critic_width": 4, "pixel_steps": 2},
     "scales.sample.synthesize": {"noise_maps": 2, "batch": 3},
     "scales.sample.dbgan": NETWORK,

@@ -63,8 +63,7 @@ def test_each_generator_is_pretrained_twice_alike_then_fine_tuned_and_measured(c
     made = pretrained(copied)
     assert pretrained(copied, draws_before=1) == made
     run_well("finetune", "evaluate")
-    network, _ = DEBLUR[name]
-    assert recipe(copied, "dbgan_pretrained") == recipe(copied, "dbgan") == (network, values[name])
+    assert recipe(copied, "dbgan_pretrained") == recipe(copied, "dbgan") == (name, values[name])
     found = evaluated(copied)
     assert found.keys() == before.keys()
     for key in ("psnr", "psnr_pretrained", "ssim", "ssim_pretrained", "delta_e", "flat_deviation"):
@@ -109,9 +108,9 @@ def test_all_stages_of_mprnet_are_supervised_and_its_first_output_is_measured(co
 def test_the_other_blur_generator_is_trained_blurs_and_is_measured(copied, choose, pairing):
     before = evaluated(copied)
     blurs = (copied / "data" / "synthetic.h5").read_bytes()
-    values = choose({"blur_generator.name": "sftnet", "bgan.pairing": pairing})
+    values = choose({"blur_generator.name": "sftnet_blur", "bgan.pairing": pairing})
     run_well("train_bgan", "synthesize", "evaluate")
-    assert recipe(copied, "bgan") == ("sftnet_blur", values["sftnet_network"])
+    assert recipe(copied, "bgan") == ("sftnet_blur", values["sftnet_blur_network"])
     assert (copied / "data" / "synthetic.h5").read_bytes() != blurs
     found = evaluated(copied)
     assert found.keys() == before.keys()

@@ -5,9 +5,9 @@ from functools import partial
 import torch
 from torch import nn
 
-from dbgan.models.bgan import BlurGenerator
-from dbgan.models.critics import build_critic
-from dbgan.models.dbgan import DeblurGenerator
+from dbgan.models.bgan import BlurConfig, BlurGenerator
+from dbgan.models.critics import CriticConfig, build_critic
+from dbgan.models.dbgan import DeblurConfig, DeblurGenerator
 from dbgan.models.vgg import PerceptualParams, VGGFeatures
 from dbgan.training.bgan_cycle import BganParams, CycleStep
 from dbgan.training.bgan_paired import PairedStep
@@ -68,21 +68,21 @@ def bgan_params(**changes) -> BganParams:
 
 
 def deblur() -> nn.Module:
-    return DeblurGenerator(width=4, blocks=1, growth=2, downsample=2)
+    return DeblurGenerator(DeblurConfig(width=4, blocks=1, growth=2, downsample=2))
 
 
 def blur() -> nn.Module:
-    network = BlurGenerator(width=4, blocks=1, growth=2, downsample=2, batch_norm=True, noise="vector")
+    network = BlurGenerator(BlurConfig(width=4, blocks=1, growth=2, downsample=2, batch_norm=True, noise="vector"))
     nn.init.normal_(network.trunk.tail.weight, std=0.01)  # small, so that noise maps do not differ visibly yet
     return network
 
 
 def critic(kind: str = "vgg") -> nn.Module:
-    return build_critic(kind, 4, PATCH, luminance=False)
+    return build_critic(CriticConfig(kind=kind, width=4, patch=PATCH, luminance=False))
 
 
 def features() -> nn.Module:
-    return VGGFeatures(PerceptualParams("random", 4))
+    return VGGFeatures(PerceptualParams(weights="random", width=4))
 
 
 def pretrain_step(place=ALONE, **changes) -> PretrainStep:

@@ -10,7 +10,7 @@ import torch.distributed as dist
 from tiny_steps import BUILD, IMAGES, photographs
 from torch import nn
 
-from dbgan.models.grad_checkpoint import recompute_blocks
+from dbgan.models.grad_checkpoint import checkpoint_blocks
 from dbgan.training import distributed
 from dbgan.training.optim import running_mean
 
@@ -53,7 +53,7 @@ def _trained(
         network.to(dtype)
     mean = running_mean(step.result, 0.5)
     if recomputed:
-        recompute_blocks(step.result)
+        checkpoint_blocks(step.result)
     for n in range(1, steps + 1):
         whole = [photographs(100 * n + k, IMAGES[training], batch) for k in place.batches(accumulate)]
         values = step(n, [tuple(images[place.rows(batch)].to(dtype) for images in images_of) for images_of in whole])
