@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-NEEDED = ("mlflow", "torch", "numpy", "pillow", "imagecodecs", "safetensors")  # by serving.py and what it imports
+# By use/serve.py and what it imports.
+NEEDED = ("mlflow", "torch", "numpy", "pillow", "imagecodecs", "safetensors", "pydantic", "pyyaml", "typer", "tqdm")
 MODEL = "dbgan"  # the registered name, each evaluated pipeline a version of it
 MAX_MEGAPIXELS = 25  # of a photograph that the model takes: memory for it is small, and a camera's 24 pass
 DESCRIPTION = f"""The deblurring generator of each evaluated pipeline; a version's tags name the pipeline and its PSNR.
@@ -35,12 +36,12 @@ def _log(weights: Path, margin: int, tags: dict[str, str]):
     import mlflow
     from mlflow.types.schema import AnyType
 
-    # Arrays and files go in, and no schema of MLflow's knows both: the checks of the input are serving.py's.
+    # Arrays and files go in, and no schema of MLflow's knows both: the checks of the input are use/serve.py's.
     signature = mlflow.models.ModelSignature(outputs=mlflow.types.Schema([mlflow.types.ColSpec(AnyType())]))
     return mlflow.pyfunc.log_model(
         name=MODEL,
-        loader_module="dbgan.use.serve",
-        data_path=str(weights),
+        python_model=str(Path(__file__).parent / "use" / "serve.py"),
+        artifacts={"weights": str(weights)},
         code_paths=[str(Path(__file__).parent)],
         model_config={"margin": margin, "max_megapixels": MAX_MEGAPIXELS},
         signature=signature,
