@@ -5,12 +5,11 @@ from pathlib import Path
 # By use/serve.py and what it imports.
 NEEDED = ("mlflow", "torch", "numpy", "pillow", "imagecodecs", "safetensors", "pydantic", "pyyaml", "typer", "tqdm")
 MODEL = "dbgan"  # the registered name, each evaluated pipeline a version of it
-MAX_MEGAPIXELS = 25  # of a photograph that the model takes: memory for it is small, and a camera's 24 pass
-DESCRIPTION = f"""The deblurring generator of each evaluated pipeline; a version's tags name the pipeline and its PSNR.
+DESCRIPTION = """The deblurring generator of each evaluated pipeline; a version's tags name the pipeline and its PSNR.
 
-`predict` takes (H, W, 3) or (N, H, W, 3) uint8 RGB, or the bytes of an image file, or a list of such bytes, of at
-most {MAX_MEGAPIXELS} megapixels each, and gives them back restored, files as PNG. To and from a server, files go as
-base64: `{{"inputs": "iVBORw0..."}}` to `/invocations` gives `{{"predictions": "iVBORw0..."}}`."""
+`predict` takes (H, W, 3) or (N, H, W, 3) uint8 RGB, or the bytes of an image file, or a list of such
+bytes, and gives them back restored, files as PNG. To and from a server, files go as base64: `{"inputs": "iVBORw0..."}`
+to `/invocations` gives `{"predictions": "iVBORw0..."}`."""
 # The logged example of a request: a grey image file of 16 x 16 pixels.
 GREY = "iVBORw0KGgoAAAANSUhEUgAAABAAAAAQCAAAAAA6mKC9AAAAEUlEQVR42mNsYEAFTAwjWgAAmZAAoFDIQrAAAAAASUVORK5CYII="
 
@@ -43,7 +42,7 @@ def _log(weights: Path, margin: int, tags: dict[str, str]):
         python_model=str(Path(__file__).parent / "use" / "serve.py"),
         artifacts={"weights": str(weights)},
         code_paths=[str(Path(__file__).parent)],
-        model_config={"margin": margin, "max_megapixels": MAX_MEGAPIXELS},
+        model_config={"margin": margin},
         signature=signature,
         input_example=[GREY],
         pip_requirements=[f"{name}=={version(name).partition('+')[0]}" for name in NEEDED],

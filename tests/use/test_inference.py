@@ -9,7 +9,7 @@ from torch.nn import functional as F
 from dbgan.data import photos
 from dbgan.models.build import BLUR, DEBLUR, build_generator
 from dbgan.models.deblurgan import DeblurGAN, DeblurGANConfig
-from dbgan.use.inference import Cuts, cells, mean_of_turns, mirrored, reach, restore
+from dbgan.use.inference import cells, mean_of_turns, mirrored, reach, restore
 
 DENSE = {"width": 4, "blocks": 1, "growth": 4, "downsample": 2}
 SFT = {"width": 2, "blocks": 1, "condition_width": 4, "shared_channels": 2}
@@ -125,17 +125,17 @@ def test_tiles_that_do_not_agree_fade_into_each_other():
     assert np.array_equal(turned.T, found)
 
 
-@pytest.mark.parametrize("cuts", [Cuts(32, 12, 0, 4), Cuts(32, 128, 64, 4), Cuts(500, 8, 4, 4)])
+@pytest.mark.parametrize(("tile", "overlap", "fade"), [(32, 12, 0), (32, 128, 64), (500, 8, 4)])
 @pytest.mark.parametrize("size", [1, 9, 64, 131])
-def test_tiles_stand_on_the_grid_see_beyond_what_is_kept_and_weigh_1_in_all(size, cuts):
+def test_tiles_stand_on_the_grid_see_beyond_what_is_kept_and_weigh_1_in_all(size, tile, overlap, fade):
     total = np.zeros(size)
-    for cell in cells(size, 16, cuts):
+    for cell in cells(size, 16, tile, overlap, fade, 4):
         total[cell.kept] += cell.weight
         assert cell.seen.start % 4 == 0
         assert cell.seen.stop % 4 == 0 or cell.seen.stop == size + 32
-        assert cell.seen.start == 0 or cell.within.start >= cuts.overlap - cuts.fade
+        assert cell.seen.start == 0 or cell.within.start >= overlap - fade
         after = cell.seen.stop - cell.seen.start - cell.within.stop
-        assert cell.seen.stop == size + 32 or after >= cuts.overlap - cuts.fade
+        assert cell.seen.stop == size + 32 or after >= overlap - fade
     assert total == pytest.approx(np.ones(size), abs=1e-6)
 
 
