@@ -10,10 +10,10 @@ import dvc.api
 
 from ablations import plan, records
 from dbgan import checkpoint, settings, utils
-from dbgan.data import camera_shake, manifest, photos
-from dbgan.models.build import DEBLURS, build_generator
+from dbgan.data import camera_shake, manifest
+from dbgan.models.build import DEBLUR
 from dbgan.panels import save_jpeg, side_by_side, stacked
-from dbgan.use.inference import whole_frame
+from dbgan.use.inference import restore
 from stages.evaluate import simulated
 
 VARIANTS = ("mix-0", "baseline", "mix-0.5", "mix-1")
@@ -37,7 +37,7 @@ def main(raw: Path = Path("data/raw"), out: Path = Path("docs/gallery/mix.jpg"))
     rows = []
     for number, y, x in SHOWN:
         blurred, sharp = simulated(listing, folder, camera, seed, number)
-        restored = [photos.to_uint8(whole_frame(one, photos.to_float(blurred), margin)) for one in networks]
+        restored = [restore(one, blurred, margin) for one in networks]
         rows.append(side_by_side([photo[y : y + SIDE, x : x + SIDE] for photo in (blurred, *restored, sharp)]))
     with utils.atomic_write(out) as part:
         save_jpeg(part, stacked(rows))
@@ -48,7 +48,7 @@ def network(root: Path, revision: str):
     with TemporaryDirectory() as folder:
         path = Path(folder, "dbgan.safetensors")
         path.write_bytes(dvc.api.read("models/dbgan.safetensors", str(root), rev=revision, mode="rb"))
-        return checkpoint.load(path, build_generator, DEBLURS)
+        return checkpoint.load(path, DEBLUR)
 
 
 app = utils.app(main)

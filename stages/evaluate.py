@@ -59,11 +59,11 @@ def main(
     from dbgan import metrics as evaluation
     from dbgan import metrics as realism
     from dbgan import panels as pictures
-    from dbgan.data import camera_shake, h5, manifest, photos
+    from dbgan.data import camera_shake, h5, manifest
     from dbgan.data import crops as grid
-    from dbgan.models.build import BLURS, DEBLURS, build_generator
+    from dbgan.models.build import BLUR, DEBLUR
     from dbgan.reporting.results import curve
-    from dbgan.use import inference as restore
+    from dbgan.use import inference
 
     values = settings.load(params)
     seed = settings.value(values, "seed", settings.Seed)
@@ -72,15 +72,15 @@ def main(
     camera = settings.section(values, "real_camera", camera_shake.ShakeParams)
     device = outputs.device(settings.value(values, "threads", int))
     networks = {
-        file: checkpoint.load(models / f"{file}.safetensors", build_generator, names).to(device)
-        for file, names in (("bgan", BLURS), ("dbgan_pretrained", DEBLURS), ("dbgan", DEBLURS))
+        file: checkpoint.load(models / f"{file}.safetensors", names).to(device)
+        for file, names in (("bgan", BLUR), ("dbgan_pretrained", DEBLUR), ("dbgan", DEBLUR))
     }
     cut_crops = h5.Reader(crops, "paired/sharp")
     listing = manifest.load_listing(raw)
     root, real_root = manifest.roots(listing, raw, utils.project_root())
 
     def through(network) -> evaluation.Network:
-        return lambda photo: photos.to_uint8(restore.whole_frame(network, photos.to_float(photo), p.margin, device))
+        return lambda photo: inference.restore(network, photo, p.margin, device=device)
 
     def blur(number: int) -> evaluation.Network:
         """BGAN with noise map `number`."""
