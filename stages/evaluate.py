@@ -120,8 +120,8 @@ def main(
         photo = manifest.load_frame(root, s)
         corners = grid.grid(s.height, s.width, crop)
         corners = [corners[k] for k in realism.evenly(len(corners), p.crops // len(chosen))]
-        sharp = list(grid.cut(photo, corners, crop.size))
-        paired = list(grid.cut(manifest.load_frame(root, b), corners, crop.size))
+        sharp = list(grid.cut(photo, corners, crop.side))
+        paired = list(grid.cut(manifest.load_frame(root, b), corners, crop.side))
         made = [[blur(k)(image) for image in sharp] for k in range(4)]
         return sharp, paired, made, [photo, *(blur(k)(photo) for k in range(3))] if i in shown["bgan"] else []
 

@@ -15,7 +15,7 @@ from dbgan.models.build import BLUR, DEBLUR
 ROOT = Path(__file__).parents[1]
 ADVERSARIAL = ("beta", "objective", "critic")
 SECTIONS = {
-    "data": ("dbgan.data.folders", "DataParams", ()),
+    "data": ("dbgan.data.sources", "DataParams", ()),
     "camera": ("dbgan.data.camera_shake", "ShakeParams", ()),
     "real_camera": ("dbgan.data.camera_shake", "ShakeParams", ()),
     "crop": ("dbgan.data.crops", "CropParams", ()),
