@@ -132,6 +132,8 @@ def test_a_running_mean_is_of_weights_and_statistics_from_the_first_update_on():
 
 
 def test_the_running_mean_is_returned_and_changes_nothing_in_the_training(tmp_path):
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
     plain, state = train(tmp_path / "a", Line(), train_params(steps=5))
     mean, same = train(tmp_path / "b", Line(), train_params(steps=5, ema=0.9))
     assert state.rows == same.rows
