@@ -15,9 +15,9 @@ from scipy.stats import ttest_1samp
 
 from ablations import plan
 from ablations.run import revisions
-from dbgan import settings, utils
+from dbgan import markdown, settings, utils
 from dbgan.panels import join, split
-from dbgan.report import fill, flat, output
+from dbgan.report import flat, output
 
 RECORDED = (  # of metrics/evaluate.json
     *("psnr_blurred", "psnr_pretrained", "psnr", "ssim_blurred", "ssim"),
@@ -43,7 +43,7 @@ def main(csv: Path = Path("docs/ablations.csv"), out: Path = Path("docs/ablation
         with utils.atomic_write(csv) as part:
             collected(root, done).to_csv(part, lineterminator="\n")
     figures = pd.read_csv(csv, index_col=["variant", "seed"])
-    fill(out, {"claims": claims_table(figures), "settings": settings_table(figures)})
+    markdown.fill(out, {"claims": claims_table(figures), "settings": settings_table(figures)})
     mixes = [done.get(f"ablation-{name}-{plan.SEEDS[0]}") for name in MIXES]
     if all(mixes):
         save_mix(root, mixes, out.parent / "gallery" / "mix.jpg")
@@ -111,7 +111,7 @@ def claims_table(figures: pd.DataFrame) -> str:
             ends = "{:+.3f} to {:+.3f}".format(*interval(found))
             compared, mean = f"{named(one)} less {named(other)}", f"{found.mean():+.3f}"
             rows.append([claim, compared, label, mean, ends, len(found), answer(found, sign, matters)])
-    return markdown(rows)
+    return markdown.table(rows)
 
 
 def settings_table(figures: pd.DataFrame) -> str:
@@ -126,7 +126,7 @@ def settings_table(figures: pd.DataFrame) -> str:
             less = difference(figures, variant, "baseline", key)
             row += [spread(figures.loc[variant, key]), signed(less) if plan.VARIANTS[variant] else ""]
         rows.append(row)
-    return markdown(rows)
+    return markdown.table(rows)
 
 
 def named(variant: str) -> str:
@@ -144,13 +144,6 @@ def signed(found: pd.Series) -> str:
         return "under 0.0005"
     text = f"{found.mean():+.3f} ± {found.std():.3f}"
     return f"**{text}**" if sure(found) else text
-
-
-def markdown(rows: list[list]) -> str:
-    rows.insert(1, ["---"] * len(rows[0]))
-    return (
-        "\n".join(f"| {' | '.join(map(str, row))} |" for row in rows).replace("| --- ", "|---").replace("--- |", "---|")
-    )
 
 
 def save_mix(root: Path, done: list[str], out: Path) -> None:

@@ -266,15 +266,3 @@ def experiments(root: Path, columns: set[str]) -> list[Row] | None:
     names = {c: c.removeprefix("metrics/evaluate.json:").removeprefix("params.yaml:") for c in rows[0]}
     kept = {column: name for column, name in names.items() if name in columns}
     return [{"experiment": row["Experiment"] or row["rev"]} | {kept[c]: row[c] for c in kept} for row in rows]
-
-
-def fill(path: Path, parts: dict[str, str]) -> None:
-    """Replace what stands between the marks <!-- name --> and <!-- /name --> of a Markdown file, each on a line."""
-    text = path.read_text(encoding="utf-8")
-    for name, part in parts.items():
-        marks = re.compile(f"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
-        text, count = marks.subn(lambda m, part=part: f"{m[1]}{part}\n{m[2]}", text)
-        if count != 1:
-            raise ValueError(f"{path}: the marks <!-- {name} --> and <!-- /{name} -->, each on a line, are missing")
-    with utils.atomic_write(path) as new:
-        new.write_text(text, encoding="utf-8")

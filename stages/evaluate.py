@@ -13,7 +13,7 @@ from pydantic import NonNegativeInt, PositiveInt
 
 from dbgan import checkpoint, distributed, outputs, report, settings, tracking, utils
 from dbgan import metrics as measure
-from dbgan.data import camera_shake, h5, manifest, photos
+from dbgan.data import camera_shake, h5, manifest
 from dbgan.data.crops import CropParams, cut, grid
 from dbgan.models.build import BLURS, DEBLURS, build_generator
 from dbgan.panels import evenly, join
@@ -51,15 +51,14 @@ def main(
         for file, names in (("bgan", BLURS), ("dbgan_pretrained", DEBLURS), ("dbgan", DEBLURS))
     )
 
-    def network(generator) -> measure.Network:
-        return lambda photo: photos.to_uint8(inference.whole_frame(generator, photos.to_float(photo), p.margin, device))
+    restore = partial(inference.restore, margin=p.margin, device=device)
+    deblurs = [partial(restore, generator) for generator in deblurs]
 
     def blur(number: int) -> measure.Network:
         """BGAN with noise map `number`."""
         draw = torch.Generator()
-        return network(lambda sharp: bgan(sharp, bgan.draw_noise(sharp, draw.manual_seed(seed + number))))
+        return partial(restore, bgan, noise=lambda frame: bgan.draw_noise(frame, draw.manual_seed(seed + number)))
 
-    deblurs = [network(generator) for generator in deblurs]
     pairs = list(zip(listing.test_blurred, listing.test_sharp, strict=True))
     # Where the real blur is simulated, any photograph can have it, so each test photograph gets some.
     scenes = [] if listing.real_root else list({frame.path: frame for frame in listing.test_sharp}.values())
