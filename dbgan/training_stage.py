@@ -27,7 +27,7 @@ def batches(
 ) -> Callable[[int], Iterator[list[tuple[Tensor, ...]]]]:
     """What `loop.fit` asks for: this process's batches of each update after the one given."""
     ours, each = Subset(data, place.order(p.steps, p.accumulate)), len(place.batches(p.accumulate))
-    return lambda start: stream(ours, start, p.steps, each, utils.workers(), device)
+    return lambda start: stream(ours, range(start * each, p.steps * each), each, device)
 
 
 def code(stage: str, network: str) -> dict[str, str]:

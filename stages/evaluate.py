@@ -77,7 +77,7 @@ def main(
         pair = list(map(load, sources[k]))
         corners = grid(*pair[1].shape[:2], crop)
         corners = [corners[i] for i in evenly(len(corners), p.crops // len(sources))]
-        paired, sharp = (list(cut(photo, corners, crop.size)) for photo in pair)
+        paired, sharp = (list(cut(photo, corners, crop.side)) for photo in pair)
         made = [[blur(number)(image) for image in sharp] for number in range(NOISE_MAPS)]
         return (sharp, paired, made), chain(pair[1:], (blur(number)(pair[1]) for number in range(3)))
 

@@ -17,7 +17,7 @@ USED = [
     "critic",
     "mix",
     "perceptual",
-    "imagenet_vgg19",
+    "archives",
     "finetune",
 ]
 
@@ -33,7 +33,7 @@ def main(
 ) -> None:
     """Train the pre-trained generator on by perceptual + alpha * content + beta * adversarial loss."""
     from dbgan import training_stage
-    from dbgan.data import fetch
+    from dbgan.data import download
     from dbgan.data.batches import DeblurBatches, MixParams
     from dbgan.data.h5 import Reader
     from dbgan.models.build import DEBLURS, build_generator, gaussian_init
@@ -51,14 +51,13 @@ def main(
         values, "finetune", FinetuneParams, alpha="alpha", beta="beta", objective="objective", critic="critic"
     )
     vgg = settings.section(values, "perceptual", PerceptualParams)
-    imagenet = settings.section(values, "imagenet_vgg19", fetch.Download)
+    archives = settings.section(values, "archives", download.Archives)
     mix = settings.section(values, "mix", MixParams)
     device = outputs.device(threads)
     place = distributed.place(p.batch, p.accumulate)
-    data = DeblurBatches(Reader(crops), Reader(synthetic), mix, p.batch, p.patch, seed, place.rows(p.batch))
+    data = DeblurBatches(Reader(crops), Reader(synthetic), mix, p.batch, p.patch, seed)
     network, config = checkpoint.recipe(pretrained)
-    cache = utils.project_root() / fetch.CACHE
-    weights, vgg_digest = fetch.weights(vgg.weights, imagenet, cache, utils.progress, utils.log)
+    weights, vgg_digest = download.vgg19(vgg.weights, archives.vgg19)
     features = replace(vgg, weights=weights)
 
     def build() -> FinetuneStep:
@@ -67,12 +66,12 @@ def main(
         generator = recompute_blocks(generator) if p.checkpointing else generator
         return FinetuneStep(generator, critic, VGGFeatures(features), p, seed, device, place)
 
-    same = [key for key in USED if key not in ("perceptual", "imagenet_vgg19")]  # wherever the weights come from
+    same = [key for key in USED if key not in ("perceptual", "archives")]  # wherever the weights come from
     determines = [
         {key: values[key] for key in same},
         vgg.width,
         vgg_digest,
-        *data.digests(),
+        *data.digests,
         utils.sha256(pretrained),
     ]
     with (

@@ -37,14 +37,14 @@ def main(
     mix = settings.section(values, "mix", MixParams)
     device = outputs.device(threads)
     place = distributed.place(p.batch, p.accumulate)
-    data = DeblurBatches(Reader(crops), Reader(synthetic), mix, p.batch, p.patch, seed, place.rows(p.batch))
+    data = DeblurBatches(Reader(crops), Reader(synthetic), mix, p.batch, p.patch, seed)
 
     def build() -> PretrainStep:
         generator = new_generator(network, seed, std, **config)
         return PretrainStep(recompute_blocks(generator) if p.checkpointing else generator, p, device, place)
 
     used = [*USED, chosen]
-    determines = [{key: values[key] for key in used}, *data.digests()]
+    determines = [{key: values[key] for key in used}, *data.digests]
     with (
         tracking.run("pretrain", values, used) as log,
         training_stage.unfinished("pretrain", values, network, determines) as state,

@@ -14,7 +14,7 @@ USED = [
     "objective",
     "critic",
     "perceptual",
-    "imagenet_vgg19",
+    "archives",
     "blur_generator",
     "bgan",
 ]
@@ -29,7 +29,7 @@ def main(
 ) -> None:
     """Train BGAN's generator, unpaired in a cycle or from pairs, as `bgan.pairing` says."""
     from dbgan import training_stage
-    from dbgan.data import fetch
+    from dbgan.data import download
     from dbgan.data.batches import BlurBatches
     from dbgan.data.h5 import Reader
     from dbgan.models.build import BLUR, BlurGeneratorParams, gaussian_init, new_generator, reverse
@@ -49,13 +49,12 @@ def main(
     config = asdict(settings.section(values, f"{chosen}_network", kind))
     p = settings.section(values, "bgan", BganParams, beta="beta", objective="objective", critic="critic")
     vgg = settings.section(values, "perceptual", PerceptualParams)
-    imagenet = settings.section(values, "imagenet_vgg19", fetch.Download)
-    cache = utils.project_root() / fetch.CACHE
-    weights, vgg_digest = fetch.weights(vgg.weights, imagenet, cache, utils.progress, utils.log)
+    archives = settings.section(values, "archives", download.Archives)
+    weights, vgg_digest = download.vgg19(vgg.weights, archives.vgg19)
     features = replace(vgg, weights=weights)
     device = outputs.device(threads)
     place = distributed.place(p.batch, p.accumulate)
-    data = BlurBatches(Reader(crops), p.batch, p.patch, seed, place.rows(p.batch))
+    data = BlurBatches(Reader(crops), p.batch, p.patch, seed)
     if data.real != "real/blurred":
         utils.log(f"{crops}: no real blurred photographs in it; the blurred halves of the pairs stand in")
 
@@ -74,7 +73,7 @@ def main(
         return CycleStep(blur, deblur, blur_critic, sharp_critic, VGGFeatures(features), p, seed, device, place)
 
     used = [*USED, f"{chosen}_network"]
-    same = [key for key in used if key not in ("perceptual", "imagenet_vgg19")]  # wherever the weights come from
+    same = [key for key in used if key not in ("perceptual", "archives")]  # wherever the weights come from
     determines = [{key: values[key] for key in same}, vgg.width, vgg_digest, data.crops.digest]
     with (
         tracking.run("train_bgan", values, used) as log,

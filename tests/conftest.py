@@ -21,7 +21,7 @@ TRAINING = {"steps": 4, "batch": 2, "accumulate": 1, "patch": 32, "log_every": 2
 TRAINING |= {"precision": "float32"}  # which every machine has
 TINY = {
     "data": {"source": "folder", "root": "photos", "min_side": 32, "max_rejected": 0},
-    "crop": {"size": 64, "stride": 64},
+    "crop": {"side": 64, "stride": 64},
     "evaluate": {"margin": 4, "crops": 3, "panels": 2},
     "scales.sample": {"threads": 1},
     "scales.sample.perceptual": {"width": 4},

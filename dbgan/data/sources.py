@@ -1,131 +1,101 @@
-"""Where photographs come from: `data.source` says it of the pairs, `data.real` of the real blur."""
+"""The photographs of a run: `data.source` chooses the pairs, `data.real` the real blur."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
+from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 
-from dbgan.data import camera_shake, folders, photographs, photos
-from dbgan.data.archives import Archives
-from dbgan.data.folders import Layout, Pair
+from dbgan.data import camera_shake, download, folders, photos
+from dbgan.data.folders import Found, Pair
+from dbgan.settings import Params
+from dbgan.utils import progress, project_root
 
 
-@dataclass(frozen=True)
-class DataParams:
-    """Which photographs the pipeline works on."""
-
-    source: Literal["sample", "folder", "gopro"]  # of the pairs; folder: yours, in `root`
-    root: str | None  # folder with pairs, in any layout that `layouts` finds
-    real: Literal["sample", "folder", "rwbi"] | None  # of the real blur; null: what goes with the pairs
+class DataParams(Params):
+    source: Literal["sample", "folder", "gopro"]  # of the pairs; folder: your own, in `root`
+    root: str | None  # folder with pairs, or a CSV file that lists them
+    real: Literal["sample", "folder", "rwbi"] | None  # of the real blur; null: the source that goes with the pairs
     real_root: str | None  # folder with real blurred photographs
-    test_share: float  # of the pairs, held out where they have no test folder
-    max_rejected: float  # share of the pairs and photographs that may be set aside
-    min_side: int  # pixels; what is smaller is set aside
-    train_shakes: int  # sample: blurred versions of each training photograph
-    test_shakes: int  # sample: blurred versions of each test photograph
-    real_shakes: int  # sample: blurred versions of each real-blur photograph
-    archives: Archives  # where the public ones come from
+    test_share: Annotated[float, Field(gt=0, lt=1)]  # of the pairs, held out where there are no test pairs
+    max_rejected: Annotated[float, Field(ge=0, le=1)]  # share of the pairs and photographs that may be set aside
+    min_side: PositiveInt  # pixels; smaller photographs are set aside
+    train_shakes: PositiveInt  # sample: blurred versions of each training photograph
+    test_shakes: PositiveInt  # sample: blurred versions of each test photograph
+    real_shakes: NonNegativeInt  # sample: blurred versions of each real-blur photograph
 
-    def __post_init__(self) -> None:
+    @model_validator(mode="after")
+    def _roots(self) -> "DataParams":
         if self.source == "folder" and not self.root:
             raise ValueError("root must name your folder when source is folder")
         if self.real == "folder" and not self.real_root:
             raise ValueError("real_root must name your folder when real is folder")
-        if not 0 < self.test_share < 1 or not 0 <= self.max_rejected <= 1 or self.min_side < 1:
-            raise ValueError("test_share must be between 0 and 1, max_rejected 0 to 1, min_side at least 1")
-        if self.train_shakes < 1 or self.test_shakes < 1 or self.real_shakes < 0:
-            raise ValueError("train_shakes and test_shakes must be at least 1, real_shakes at least 0")
+        return self
 
     @property
     def real_source(self) -> str:
-        """Where the real blur comes from."""
         return self.real or {"gopro": "rwbi"}.get(self.source, self.source)
 
 
 @dataclass(frozen=True)
-class Found:
-    """The photographs of a source, not read yet."""
+class Place:
+    """A folder of photographs, and its name in frames.json: "" beside it, else relative to the repository."""
 
-    folder: Path  # where they are
-    written: str  # the same in photos.json: "" beside it, else relative to the repository if within it
-    layout: Layout  # of the pairs
-    real_folder: Path
-    real_written: str
-    real_blur: list[Path]
-    notes: list[str]
+    folder: Path
+    name: str
 
 
-Progress = Callable[..., object]
-
-
-def find(p: DataParams, sample: tuple[Path, Layout], base: Path, unpacked: Callable[[str], Path]) -> Found:
-    """All photographs that `p` asks for. sample: the folder and the result of `simulate`; base: what relative roots
-    are relative to; unpacked: gives the folder of a public archive by its name.
-
-    Raises ValueError for a folder that is not there or in which it is not clear what is what.
-    """
-    folder, written, layout = *_place(p.source, p.root, "data.root", sample[0], base, unpacked), sample[1]
+def find(p: DataParams, archives: download.Archives, sample: Place, simulated: Found) -> tuple[Found, Place, Place]:
+    """All photographs that `p` asks for, and the places of the pairs and of the real blur. sample: the place and the
+    result of `simulate`. Raises ValueError for a folder that is not there or has no pairs."""
+    pairs, found = sample, simulated
     if p.source != "sample":
-        layout = folders.find(folder, p.test_share)
+        pairs = _place(p.source, p.root, "data.root", archives)
+        found = folders.find(pairs.folder, p.test_share)
+        if pairs.folder.is_file():
+            pairs = Place(pairs.folder.parent, Path(pairs.name).parent.as_posix())
     if p.real is None and p.source != "gopro":
-        return Found(folder, written, layout, folder, written, layout.real_blur, layout.notes)
-    real_folder, real_written = _place(p.real_source, p.real_root, "data.real_root", sample[0], base, unpacked)
+        return found, pairs, pairs
     if p.real_source == "sample":
-        real, notes = sample[1].real_blur, []
-    else:
-        real, notes = folders.find_real(real_folder)
-    return Found(folder, written, layout, real_folder, real_written, real, [*layout.notes, *notes])
+        return replace(found, real_blur=simulated.real_blur), pairs, sample
+    real = _place(p.real_source, p.real_root, "data.real_root", archives)
+    return replace(found, real_blur=folders.find_real(real.folder)), pairs, real
 
 
-def _place(
-    source: str, root: str | None, key: str, sample: Path, base: Path, unpacked: Callable[[str], Path]
-) -> tuple[Path, str]:
-    """The folder of a source, and how photos.json names it."""
-    if source == "sample":
-        return sample, ""
+def _place(source: str, root: str | None, key: str, archives: download.Archives) -> Place:
     if source == "folder":
-        folder = base / Path(root).expanduser()
-        if not folder.is_dir():
+        folder = project_root() / Path(root).expanduser()
+        if not folder.exists():
             raise ValueError(f"{key}, {folder}: there is no such folder")
-        return folder, root
-    folder = unpacked(source)
-    return folder, folder.relative_to(base).as_posix() if folder.is_relative_to(base) else str(folder)
+        return Place(folder, root)
+    folder, base = download.unpacked(getattr(archives, source), f"archives.{source}"), project_root()
+    return Place(folder, folder.relative_to(base).as_posix() if folder.is_relative_to(base) else str(folder))
 
 
 def simulate(
-    out: Path,
-    p: DataParams,
-    camera: camera_shake.ShakeParams,
-    real: camera_shake.ShakeParams,
-    seed: int,
-    progress: Progress,
-) -> Layout:
-    """Write bundled photographs and simulated blurs of them below `out`, as far as `p` asks for the sample: pairs by
-    `camera` for training and test, and real blur, without sharp partners, by the visibly different camera `real`."""
-    jobs = [("train", name, p.train_shakes, camera) for name in photographs.TRAIN]
-    jobs += [("test", name, p.test_shakes, camera) for name in photographs.TEST]
-    jobs += [("real_blur", name, p.real_shakes, real) for name in photographs.REAL]
-    wanted = {"train": p.source, "test": p.source, "real_blur": p.real_source}
-    numbered = [(number, *job) for number, job in enumerate(jobs) if wanted[job[0]] == "sample"]
-    pairs: dict[str, list[Pair]] = {"train": [], "test": []}
-    real_blur = []
-    for number, part, name, count, shaken_by in progress(numbered, desc="shake", unit="photo") if numbered else ():
-        photo, stem = photographs.load(name), Path(name).stem
+    out: Path, p: DataParams, camera: camera_shake.ShakeParams, real: camera_shake.ShakeParams, seed: int
+) -> Found:
+    """Write the sample below `out`, as far as `p` asks for it: bundled photographs with blurs by `camera` for training
+    and test, and real blur, without sharp partners, by the visibly different camera `real`."""
+    cameras = {"train": camera, "test": camera, "real_blur": real}
+    shakes = {"train": p.train_shakes, "test": p.test_shakes, "real_blur": p.real_shakes}
+    sources = {"train": p.source, "test": p.source, "real_blur": p.real_source}
+    jobs = list(enumerate((part, name) for part, names in photos.SAMPLE.items() for name in names))
+    jobs = [(number, part, name) for number, (part, name) in jobs if sources[part] == "sample"]
+    found = Found([], [], [], [], [])
+    for number, part, name in progress(jobs, desc="shake", unit="photo") if jobs else ():
+        photo, stem, quality = photos.bundled(name), Path(name).stem, cameras[part].jpeg_quality
         sharp = Path(part, "sharp", f"{stem}.png")
-        if part in pairs:
+        if part != "real_blur":
             photos.write(out / sharp, photo)
-        for k in range(count):
-            suffix = "png" if shaken_by.jpeg_quality is None else "jpg"
-            path = (Path(part, "blur") if part in pairs else Path(part)) / f"{stem}_{k}.{suffix}"
-            blurred = camera_shake.blur(photo, shaken_by, np.random.default_rng([seed, number, k]))
-            options = {} if shaken_by.jpeg_quality is None else {"quality": shaken_by.jpeg_quality}
-            # A camera's JPEG is decoded by now; here it is compressed a second time, which changes it a little more.
-            photos.write(out / path, blurred, **options)
-            if part in pairs:
-                pairs[part].append(Pair(f"{stem}/{k}", path, sharp))
+        for k in range(shakes[part]):
+            path = Path(part, "" if part == "real_blur" else "blur", f"{stem}_{k}.{'jpg' if quality else 'png'}")
+            blurred = camera_shake.blur(photo, cameras[part], np.random.default_rng([seed, number, k]))
+            # A camera's JPEG is decoded by now; compressed for the second time, it changes a little more.
+            photos.write(out / path, blurred, **({"quality": quality} if quality else {}))
+            if part == "real_blur":
+                found.real_blur.append(path)
             else:
-                real_blur.append(path)
-    shape = ["real_blur", "test/blur", "test/sharp", "train/blur", "train/sharp"]
-    return Layout(pairs["train"], pairs["test"], real_blur, shape, [], {})
+                getattr(found, part).append(Pair(f"{stem}/{k}", path, sharp))
+    return found

@@ -40,7 +40,7 @@ def main(
     python -m dbgan deblur photo.jpg --out restored --released nafnet NAFNet-GoPro-width64.pth
     python -m dbgan deblur photo.jpg --out restored --released dbgan authors
     """
-    from dbgan.data import fetch
+    from dbgan.data import download
     from dbgan.use import photo_files
 
     if model and released:
@@ -58,11 +58,9 @@ def main(
     if released:
         name, file = released
         if (name, file) == ("dbgan", AUTHORS):
-            section = settings.section(
-                settings.load(utils.project_root() / "params.yaml"), "authors_dbgan", fetch.Download
-            )
-            cache = utils.project_root() / fetch.CACHE
-            file, _ = fetch.file(section, "authors_dbgan", cache, utils.progress, utils.log)
+            values = settings.load(utils.project_root() / "params.yaml")
+            archive = settings.section(values, "archives", download.Archives).authors_dbgan
+            file = download.fetch(archive, "archives.authors_dbgan")
         sizes = {"train_size": 256} if name == "nafnet" else {}  # as its authors test on GoPro (TLC)
         network, config = read_released(name, file, **sizes)
     else:

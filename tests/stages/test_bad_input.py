@@ -48,14 +48,14 @@ def test_a_photograph_smaller_than_a_crop(copied, photo):
     for number, half in enumerate(("blur", "sharp")):
         Image.fromarray(photo(number, 63, 80)).save(copied / "photos" / "train" / half / "0.png")
     run_well("download")
-    ends_in_one_line(copied, "build_h5", "train/blur/0.png", "80x63", "crop.size")
+    ends_in_one_line(copied, "build_h5", "train/blur/0.png", "80x63", "crop.side")
 
 
 def test_a_test_photograph_smaller_than_a_crop_is_told_before_any_training(copied, photo):
     for number, half in enumerate(("blur", "sharp")):
         Image.fromarray(photo(number, 80, 63)).save(copied / "photos" / "test" / half / "0.png")
     run_well("download")
-    ends_in_one_line(copied, "build_h5", "test/blur/0.png", "63x80", "crop.size")
+    ends_in_one_line(copied, "build_h5", "test/blur/0.png", "63x80", "crop.side")
 
 
 @pytest.mark.parametrize(("stage", "part"), [("build_h5", "train"), ("evaluate", "test")])
@@ -120,7 +120,7 @@ def test_damaged_weights(copied, stage, name, damage):
         ("download", "data.train_shakes", "6", "data.train_shakes"),
         ("download", "data.source", "nowhere", "data.source"),
         ("download", "scale", "huge", "scale"),
-        ("build_h5", "crop.size", 1.5, "crop.size"),
+        ("build_h5", "crop.side", 1.5, "crop.side"),
         ("build_h5", "crop.stride", 0, "crop"),
         ("train_bgan", "bgan.pairing", "twice", "bgan.pairing"),
         ("train_bgan", "scales.sample.bgan.patch", 128, "data/crops.h5: a patch of 128"),

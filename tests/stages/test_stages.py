@@ -75,7 +75,7 @@ def test_no_more_crops_of_a_kind_are_compared_than_the_parameters_say(copied, wr
 def test_crops_and_blurs_are_as_many_as_the_parameters_say(chain):
     metrics = {path.stem: json.loads(path.read_text()) for path in (chain / "metrics").glob("*.json")}
     photographs = {"train_pairs": 4, "test_pairs": 2, "real_blur": 2}
-    assert photographs.items() <= metrics["data"].items()
+    assert photographs.items() <= metrics["download"].items()
     crops = {"paired_crops": 8, "paired_crops_left_out": 0, "real_crops": 4, "real_crops_left_out": 0}
     assert crops.items() <= metrics["build_h5"].items()
     assert metrics["synthesize"] == {"synthetic_crops": 16}
