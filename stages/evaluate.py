@@ -114,7 +114,9 @@ def main(
         outputs.write_csv(metrics / "frames.csv", rows)
         outputs.write_json(metrics / "evaluate.json", summary)
         log.metrics(summary)
-        log.pipeline({f.stem: json.loads(f.read_text()) for f in sorted(metrics.glob("*.json"))}, out, params)
+        log.pipeline(
+            {f.stem: json.loads(f.read_text()) for f in sorted(metrics.glob("*.json"))}, out, params, Path("dvc.lock")
+        )
         log.model(models / "dbgan.safetensors", p.margin, summary["psnr"])
         log.files(*report.attempt(metrics, out, params, metrics.parent / "reports" / "report.html"))
     utils.log("PSNR: {psnr_blurred:.2f} dB blurred, {psnr:.2f} dB restored".format(**summary))
