@@ -78,7 +78,9 @@ def collected(root: Path, done: dict[str, str]) -> pd.DataFrame:
 
 def difference(figures: pd.DataFrame, one: str, other: str, key: str) -> pd.Series:
     """`one` less `other`, seed by seed, where both are known."""
-    return figures.loc[one, key].sub(figures.loc[other, key]).dropna() if one in figures.index else pd.Series()
+    if not {one, other} <= set(figures.index.get_level_values("variant")):
+        return pd.Series(dtype=float)
+    return (figures.loc[one, key] - figures.loc[other, key]).dropna()
 
 
 def interval(found: pd.Series) -> tuple[float, float]:
