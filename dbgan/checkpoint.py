@@ -1,60 +1,74 @@
-"""Weights with the arguments that rebuild their network: one safetensors file that cannot run code."""
-
-from __future__ import annotations
+"""Weights with the config that rebuilds their network: one safetensors file that cannot run code."""
 
 import json
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
+import torch
 from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save_file
+from torch import nn
 
-if TYPE_CHECKING:
-    from torch import nn  # for the reader; torch is imported when it is needed, so that --help is fast
+from dbgan.models import build
+from dbgan.settings import Params
+
+EARLIER_NAME = {"sftnet_deblur": "sftnet"}
+EARLIER_VALUES = {"srresnet": {"scale": 1}, "deblurgan": {"signed": False}}  # keys that had this one legal value
 
 
-def save(path: Path, network: nn.Module, name: str, config: dict) -> None:
-    """Write `network` and how to build it again: `build(name, **config)`. Raises OSError, e.g. on a full disk.
-
-    One metadata key only: safetensors writes several in random order, and equal weights must be equal bytes.
-    """
-    from safetensors.torch import save_file
-
+def save(path: Path, network: nn.Module, name: str, config: Params | dict[str, Any]) -> None:
+    """One metadata key only: safetensors writes several in random order, and equal weights must be equal bytes."""
     tensors = {key: tensor.detach().cpu().contiguous() for key, tensor in network.state_dict().items()}
-    written = json.dumps({"name": name, "config": config}, sort_keys=True)
+    written = json.dumps({"name": name, "config": dict(config)}, sort_keys=True)
     try:
         save_file(tensors, path, metadata={"network": written})
     except SafetensorError as error:
         raise OSError(f"{path}: cannot write the weights: {error}") from None
 
 
-def recipe(path: Path) -> tuple[str, dict]:
-    """Name and arguments of the network in a file that `save` wrote. Raises ValueError naming any other file."""
+def recipe(path: Path) -> tuple[str, dict[str, Any]]:
+    """Name and config of the network in a file that `save` wrote. Raises ValueError naming any other file."""
     if not Path(path).is_file():
         raise ValueError(f"{path}: there is no such weights file")
     try:
         with safe_open(path, "pt") as file:
-            found = json.loads((file.metadata() or {})["network"])
-        return found["name"], found["config"]
+            written = json.loads((file.metadata() or {})["network"])
+        name, config = EARLIER_NAME.get(written["name"], written["name"]), written["config"]
+        earlier = EARLIER_VALUES.get(name, {}).items()
+        return name, {key: value for key, value in config.items() if (key, value) not in earlier}
     except SafetensorError as error:
         raise ValueError(f"{path}: not a readable weights file ({error})") from None
-    except (TypeError, KeyError, ValueError):
+    except (TypeError, KeyError, ValueError, AttributeError):
         raise ValueError(f"{path}: does not say which network it belongs to; is it one of ours?") from None
 
 
-def load(path: Path, build: Callable[..., nn.Module], names: Collection[str]) -> nn.Module:
+def load(path: Path, names: Collection[str]) -> nn.Module:
     """The network of a file that `save` wrote under one of `names`, on the CPU, in eval mode.
 
     Raises ValueError naming the file when it is no such file, is damaged, or holds another network.
     """
-    from safetensors.torch import load_file
-
-    found, config = recipe(path)
-    if found not in names:
-        raise ValueError(f"{path}: holds the network {found!r} where {' or '.join(names)} is needed")
+    name, values = recipe(path)
+    if name not in names:
+        raise ValueError(f"{path}: holds the network {name!r} where {' or '.join(names)} is needed")
     try:
-        network = build(found, **config)
-        network.load_state_dict(load_file(path), strict=True)
-    except Exception as error:  # a network raises whatever it likes at arguments that it was not made for
-        raise ValueError(f"{path}: does not fit its network: {' '.join(str(error).split())}") from None
+        _, cls = (build.DEBLUR | build.BLUR)[name]
+        network = build.build_generator(name, build.make_config(cls, values))
+        network.load_state_dict(load_file(path))
+    except (ValueError, RuntimeError, SafetensorError) as error:
+        message = " ".join(str(error).split())
+        raise ValueError(f"{path}: does not fit its network, run the training again: {message}") from None
     return network.eval()
+
+
+def read_tensors(path: Path) -> dict[str, Any]:
+    """What a .safetensors file or a file of torch.save holds by name; nothing in it is executed."""
+    try:
+        found = load_file(path) if path.suffix == ".safetensors" else torch.load(path, "cpu", weights_only=True)
+    except OSError as error:
+        raise ValueError(f"{path}: cannot be read ({error.strerror or error})") from None
+    except Exception:  # of many kinds, and torch's advise to execute what is in the file
+        raise ValueError(f"{path}: refused, no weights file or more than tensors in it") from None
+    if not isinstance(found, dict):
+        raise ValueError(f"{path}: holds no named tensors")
+    return found

@@ -8,6 +8,8 @@ from dbgan import outputs, settings, tracking, utils
 from dbgan.data import crops_h5, h5, manifest
 from dbgan.data.crops import CropParams
 
+USED = ["crop"]
+
 
 def main(
     raw: Path,
@@ -25,7 +27,7 @@ def main(
     crops_h5.check_sizes(real_root, listing.real_blur, p.side)
 
     # The small matrix products of the registration are up to 20 times slower on threads of their own beside ours.
-    with threadpool_limits(1, "blas"), tracking.run("build_h5", values, ["crop"]) as log:
+    with threadpool_limits(1, "blas"), tracking.run("build_h5", values, USED) as log:
         with utils.atomic_write(out) as part, h5.create(part) as file:
             found = crops_h5.write_pairs(file, root, listing.train_blurred, listing.train_sharp, p, workers)
             if listing.real_blur:

@@ -8,6 +8,8 @@ from dbgan.data import check, contact_sheet, manifest, sources
 from dbgan.data.camera_shake import ShakeParams
 from dbgan.data.download import Archives
 
+USED = ["seed", "data", "camera", "real_camera", "archives"]
+
 
 def main(
     out: Path,
@@ -22,21 +24,22 @@ def main(
     archives = settings.section(values, "archives", Archives)
     camera = settings.section(values, "camera", ShakeParams)
     real_camera = settings.section(values, "real_camera", ShakeParams)
-    seed = settings.value(values, "seed", settings.Seed)
+    seed = settings.top(values, settings.Common).seed
     warnings.filterwarnings("ignore", module=r"PIL\.")  # of odd files; photos.read notes the conversions that matter
 
-    with tracking.run("download", values, ["seed", "data", "camera", "real_camera"]) as log:
+    with tracking.run("download", values, USED) as log:
         with utils.atomic_write(out) as part:
             part.mkdir()
-            simulated = sources.simulate(part, data, camera, real_camera, seed)
-            found, pairs, real = sources.find(data, archives, sources.Place(part, ""), simulated)
-            checked = check.check(found, pairs.folder, real.folder, data.min_side, utils.workers())
-            checked.stop_if_too_many(data.max_rejected)
-            listing = checked.listing(pairs.name, real.name)
+            sample = sources.simulate(part, data, camera, real_camera, seed)
+            found = sources.find(data, archives, sample)
+            checked = check.check(found, data.min_side, utils.workers())
+            check.stop_if_too_many(checked, data.max_rejected)
+            names = [sources.root_name(root, part) for root in (found.root, found.real_root)]
+            listing = check.listing(checked, *names)
             manifest.save_listing(part / "frames.json", listing)
             with utils.atomic_write(sheet) as file:
-                contact_sheet.save(file, listing, pairs.folder, real.folder)
-        summary = checked.summary()
+                contact_sheet.save(file, listing, found.root, found.real_root)
+        summary = check.summary(checked)
         outputs.write_json(metrics, summary)
         log.metrics(summary)
         log.files(metrics, sheet)

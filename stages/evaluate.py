@@ -15,7 +15,7 @@ from dbgan import checkpoint, distributed, outputs, report, settings, tracking, 
 from dbgan import metrics as measure
 from dbgan.data import camera_shake, h5, manifest
 from dbgan.data.crops import CropParams, cut, grid
-from dbgan.models.build import BLURS, DEBLURS, build_generator
+from dbgan.models.build import BLUR, DEBLUR
 from dbgan.panels import evenly, join
 from dbgan.use import inference
 
@@ -36,19 +36,19 @@ def main(
     """Restore all test and real blurred photographs with the networks in MODELS; write evaluate.json and frames.csv to
     METRICS and panels to OUT."""
     values = settings.load(params)
-    seed = settings.value(values, "seed", settings.Seed)
+    common = settings.top(values, settings.Common)
     p = settings.section(values, "evaluate", EvaluateParams)
     crop = settings.section(values, "crop", CropParams)
     camera = settings.section(values, "real_camera", camera_shake.ShakeParams)
-    device = outputs.device(settings.value(values, "threads", int))
+    device = outputs.device(common.threads)
     crops_file = h5.Reader(crops, "paired/sharp")
     listing = manifest.load_listing(raw)
     root, real_root = manifest.roots(listing, raw, utils.project_root())
     load = partial(manifest.load_frame, root)
 
     bgan, *deblurs = (
-        checkpoint.load(models / f"{file}.safetensors", build_generator, names).to(device)
-        for file, names in (("bgan", BLURS), ("dbgan_pretrained", DEBLURS), ("dbgan", DEBLURS))
+        checkpoint.load(models / f"{file}.safetensors", names).to(device)
+        for file, names in (("bgan", BLUR), ("dbgan_pretrained", DEBLUR), ("dbgan", DEBLUR))
     )
 
     restore = partial(inference.restore, margin=p.margin, device=device)
@@ -57,7 +57,7 @@ def main(
     def blur(number: int) -> measure.Network:
         """BGAN with noise map `number`."""
         draw = torch.Generator()
-        return partial(restore, bgan, noise=lambda frame: bgan.draw_noise(frame, draw.manual_seed(seed + number)))
+        return partial(restore, bgan, noise=lambda frame: bgan.draw_noise(frame, draw.manual_seed(common.seed + number)))
 
     pairs = list(zip(listing.test_blurred, listing.test_sharp, strict=True))
     # Where the real blur is simulated, any photograph can have it, so each test photograph gets some.
@@ -71,7 +71,7 @@ def main(
         return measure.restored_real(manifest.load_frame(real_root, listing.real_blur[k]), deblurs[1])
 
     def simulated(k: int) -> tuple:
-        return measure.restored_simulated(load(scenes[k // SHAKES]), camera, seed, k, *deblurs)
+        return measure.restored_simulated(load(scenes[k // SHAKES]), camera, common.seed, k, *deblurs)
 
     def blurred(k: int) -> tuple:
         pair = list(map(load, sources[k]))

@@ -21,6 +21,8 @@ class MixParams(Params):
 class Batches(Protocol):
     """Batches by their number, each a tuple of (batch, patch, patch, 3) uint8."""
 
+    digests: list[str]  # of the files that they are read from
+
     def __getitem__(self, n: int) -> tuple[Tensor, ...]: ...
 
 

@@ -16,31 +16,20 @@ GAP = 6
 
 def save(path: Path, listing: Listing, root: Path, real_root: Path) -> None:
     """A row for each set of photographs in the listing, pairs one above the other, as PNG."""
-    rows = []
-    for name in ("train_blurred", "train_sharp", "test_blurred", "test_sharp", "real_blur"):
-        frames = getattr(listing, name)
-        shown = [frames[k] for k in np.linspace(0, len(frames) - 1, min(COLUMNS, len(frames))).round().astype(int)]
-        folder = real_root if name == "real_blur" else root
-        title = name.replace("_", " ")
-        rows.append([(f"{title}: {f.path}", _thumbnail(manifest.load_frame(folder, f))) for f in shown])
-    draw_rows(path, [row for row in rows if row])
-
-
-def _thumbnail(photo: np.ndarray) -> Image.Image:
-    small = Image.fromarray(photo)
-    small.thumbnail(CELL, reducing_gap=4)
-    return small
-
-
-def draw_rows(path: Path, rows: list[list[tuple[str, Image.Image]]]) -> None:
-    """Write rows of labelled thumbnails."""
+    sets = ("train_blurred", "train_sharp", "test_blurred", "test_sharp", "real_blur")
+    rows = [(name, getattr(listing, name)) for name in sets if getattr(listing, name)]
     width, height = CELL[0] + GAP, CELL[1] + LABEL + GAP
-    sheet = Image.new("RGB", (GAP + width * max(map(len, rows)), GAP + height * len(rows)), "white")
+    columns = min(COLUMNS, max(len(frames) for _, frames in rows))
+    sheet = Image.new("RGB", (GAP + width * columns, GAP + height * len(rows)), "white")
     draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(size=12)
-    for y, row in enumerate(rows):
-        for x, (label, small) in enumerate(row):
-            left, top = GAP + x * width, GAP + y * height
+    for row, (name, frames) in enumerate(rows):
+        shown = np.linspace(0, len(frames) - 1, min(COLUMNS, len(frames))).round().astype(int)
+        for column, frame in enumerate(frames[k] for k in shown):
+            small = Image.fromarray(manifest.load_frame(real_root if name == "real_blur" else root, frame))
+            small.thumbnail(CELL, reducing_gap=4)
+            left, top = GAP + column * width, GAP + row * height
             sheet.paste(small, (left + (CELL[0] - small.width) // 2, top + (CELL[1] - small.height) // 2))
+            label = f"{name.replace('_', ' ')}: {frame.path}"
             draw.text((left, top + CELL[1] + 2), _fitting(label, font), fill="black", font=font)
     path.parent.mkdir(parents=True, exist_ok=True)
     sheet.save(path, "PNG")

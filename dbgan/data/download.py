@@ -131,7 +131,7 @@ def _download(archive: Archive, key: str, out: Path, expected: str) -> str:
             part.rename(out)
             return digest
         except (DownloadError, OSError, ValueError, LookupError, AssertionError) as error:  # all that gdown raises
-            errors.append(f"{value}: {error}")
+            errors.append(f"{value}: {' '.join(str(error).split())}")
     raise OSError(f"params.yaml, {key}: {'; '.join(errors)} (your own copy can be named as {key}.path)")
 
 

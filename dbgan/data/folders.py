@@ -10,7 +10,6 @@ import csv
 import hashlib
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,22 +17,22 @@ from dbgan.data import photos
 
 SIDES = {"blur": "blurred", "blurry": "blurred", "input": "blurred", "sharp": "sharp", "gt": "sharp", "target": "sharp"}
 SPLITS = ("train", "test")
-COLUMNS = {"blurred", "sharp", "split"}
+HELP = (
+    "looked for photographs of equal names in folders train/blur and train/sharp (also input and target, blurry and gt)"
+    ", at any depth; list any other folder in a CSV file with the columns blurred,sharp,split, see docs/data.md"
+)
 
-
-@dataclass(frozen=True)
-class Pair:
-    key: str  # the common part of both paths: <sequence>/<name>
-    blurred: Path  # both relative to the root
-    sharp: Path
+Pairs = dict[str, tuple[Path, Path]]  # <sequence>/<name> -> blurred and sharp, relative to the root
 
 
 @dataclass(frozen=True)
 class Found:
     """The photographs of a data source, not read yet."""
 
-    train: list[Pair]
-    test: list[Pair]
+    root: Path
+    train: Pairs
+    test: Pairs
+    real_root: Path
     real_blur: list[Path]
     unmatched: list[Path]  # one side of a pair without the other
     notes: list[str]  # decisions on the way, for the log
@@ -45,24 +44,23 @@ def find(root: Path, test_share: float) -> Found:
     Raises ValueError, one line, when there are no pairs or two photographs have one name.
     """
     if root.is_file():
-        splits, real_blur, unmatched, notes = *_from_csv(root), [], []
+        splits, real_blur, unmatched, notes, root = *_from_csv(root), [], [], root.parent
     else:
         splits, real_blur, unmatched, notes = _from_folder(root)
-    unsplit = splits.pop("", [])
-    train, test = splits.get("train", []), splits.get("test", [])
+    train, test, rest = splits["train"], splits["test"], splits[""]
     if not train and not test:
-        train, unsplit = unsplit, []
-    if unsplit:
-        notes.append(f"{len(unsplit)} pairs in neither train nor test are left out, such as {unsplit[0].blurred}")
+        train = rest
+    elif rest:
+        notes.append(f"{len(rest)} pairs in neither train nor test are left out, such as {min(rest)}")
     if train and not test:
-        held = held_out([pair.key for pair in train], test_share)
-        test = [pair for pair in train if pair.key in held]
-        train = [pair for pair in train if pair.key not in held]
-        of = f"{len(test)} of {len(test) + len(train)} pairs from {len({sequence(key) for key in held})} sequences"
-        notes.append(f"no test pairs: {of} are held out for testing")
+        held = held_out(list(train), test_share)
+        sequences = {sequence(key) for key in held}
+        notes.append(f"no test pairs: {len(held)} of {len(train)} are held out, the sequences {', '.join(sequences)}")
+        test = {key: train[key] for key in train if key in held}
+        train = {key: train[key] for key in train if key not in held}
     if not train:
         raise ValueError(f"{root}: no pairs to train on beside {len(test)} to test on")
-    return Found(train, test, real_blur, unmatched, notes)
+    return Found(root, train, test, root, real_blur, unmatched, notes)
 
 
 def find_real(root: Path) -> list[Path]:
@@ -79,7 +77,7 @@ def sequence(key: str) -> str:
     return folder or re.sub(r"[ _.-]*\d+$", "", name)
 
 
-def held_out(keys: Iterable[str], share: float) -> set[str]:
+def held_out(keys: list[str], share: float) -> set[str]:
     """The keys of the sequences for testing: those whose name's digest, as a number from 0 to 1, is below `share`, so
     that new sequences move no others. Where nothing would be left to test or train on, the shortest sequence; of a
     single sequence its end, where frames are least like those at its start."""
@@ -87,8 +85,8 @@ def held_out(keys: Iterable[str], share: float) -> set[str]:
     for key in sorted(keys):
         sequences[sequence(key)].append(key)
     if len(sequences) == 1:
-        (only,) = sequences.values()
-        return set(only[-max(1, min(round(share * len(only)), len(only) - 1)) :])
+        count = max(1, min(round(share * len(keys)), len(keys) - 1))
+        return set(sorted(keys)[-count:])
     held = [rows for name, rows in sequences.items() if _uniform(name) < share]
     if len(held) in (0, len(sequences)):
         held = [min(sequences.values(), key=lambda rows: (len(rows), rows))]
@@ -101,16 +99,15 @@ def _uniform(name: str) -> float:
 
 
 def _side(path: Path) -> str | None:
-    """What the folders of a path make of its photograph: real_blur, blurred, sharp or none of them."""
     names = [name.lower() for name in path.parent.parts]
     if "real_blur" in names:
         return "real_blur"
     return next((SIDES[name] for name in reversed(names) if name in SIDES), None)
 
 
-def _from_folder(root: Path) -> tuple[dict[str, list[Pair]], list[Path], list[Path], list[str]]:
+def _from_folder(root: Path) -> tuple[dict[str, Pairs], list[Path], list[Path], list[str]]:
     """Pairs by split ("" for none), real blur, photographs without a partner, notes."""
-    pairs: dict[tuple[str, str], dict[str, Path]] = defaultdict(dict)
+    sides: dict[str, dict[tuple[str, str], Path]] = {"blurred": {}, "sharp": {}}
     real_blur, left_out = [], Counter()
     for path in photos.find(root):
         if (side := _side(path)) == "real_blur":
@@ -120,44 +117,39 @@ def _from_folder(root: Path) -> tuple[dict[str, list[Pair]], list[Path], list[Pa
         else:
             split = next((name.lower() for name in path.parent.parts if name.lower() in SPLITS), "")
             common = [name for name in path.parent.parts if name.lower() not in (*SIDES, *SPLITS)]
-            sides = pairs[split, "/".join([*common, path.stem])]
-            if side in sides:
-                raise ValueError(f"{root / path}: {sides[side]} has the same name; remove one of them")
-            sides[side] = path
-    splits: dict[str, list[Pair]] = defaultdict(list)
-    for (split, key), sides in sorted(pairs.items()):
-        if len(sides) == 2:
-            splits[split].append(Pair(key, **sides))
+            key = split, "/".join([*common, path.stem])
+            if key in sides[side]:
+                raise ValueError(f"{root / path}: {sides[side][key]} has the same name; remove one of them")
+            sides[side][key] = path
+    blurred, sharp = sides["blurred"], sides["sharp"]
+    splits: dict[str, Pairs] = defaultdict(dict)
+    for split, key in sorted(blurred.keys() & sharp.keys()):
+        splits[split][key] = blurred[split, key], sharp[split, key]
     if not splits:
-        raise ValueError(
-            f"{root}: no pairs; looked for photographs of equal names in folders train/blur and train/sharp (also "
-            f"input and target, blurry and gt) at any depth; for any other folder write a CSV file with the columns "
-            f"blurred,sharp,split and give it as data.root, see docs/data.md"
-        )
-    unmatched = [path for _, sides in sorted(pairs.items()) if len(sides) == 1 for path in sides.values()]
+        raise ValueError(f"{root}: no pairs; {HELP}")
+    unmatched = [(blurred | sharp)[key] for key in sorted(blurred.keys() ^ sharp.keys())]
     notes = [f"{count} photographs in folders named {name} are left out" for name, count in left_out.most_common()]
     return splits, real_blur, unmatched, notes
 
 
-def _from_csv(path: Path) -> tuple[dict[str, list[Pair]], list[Path]]:
+def _from_csv(path: Path) -> tuple[dict[str, Pairs], list[Path]]:
     """Pairs by split ("" for none), and real blur, the rows without a sharp photograph; paths relative to the CSV."""
-    splits: dict[str, list[Pair]] = defaultdict(list)
+    splits: dict[str, Pairs] = defaultdict(dict)
     real_blur = []
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = list(csv.DictReader(file, strict=True))
+            rows = list(csv.DictReader(file))
     except (UnicodeDecodeError, csv.Error) as error:
         raise ValueError(f"{path}: no CSV file in UTF-8 ({error})") from None
     for number, row in enumerate(rows, start=2):
-        if row.keys() != COLUMNS or row["split"] not in ("", *SPLITS) or not row["blurred"] or row["sharp"] is None:
+        blurred, sharp, split = (row.get(name) for name in ("blurred", "sharp", "split"))
+        key = Path(blurred or "").with_suffix("").as_posix() if blurred else ""
+        if not key or sharp is None or split not in ("", *SPLITS) or key in splits[split]:
             raise ValueError(f"{path}, line {number}: needs blurred,sharp,split; split is train, test or empty")
-        blurred = Path(row["blurred"])
-        if row["sharp"]:
-            splits[row["split"]].append(Pair(blurred.with_suffix("").as_posix(), blurred, Path(row["sharp"])))
+        if sharp:
+            splits[split][key] = Path(blurred), Path(sharp)
         else:
-            real_blur.append(blurred)
-    if not splits:
-        raise ValueError(
-            f"{path}: no pairs; needs rows with the columns blurred,sharp,split, the first line names them"
-        )
+            real_blur.append(Path(blurred))
+    if not any(splits.values()):
+        raise ValueError(f"{path}: no pairs; needs the columns blurred,sharp,split, named in its first line")
     return splits, real_blur

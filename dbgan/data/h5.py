@@ -103,23 +103,6 @@ def create(path: Path) -> Iterator[Writer]:
         disk.check()
 
 
-class _Crops:
-    """Windows into photographs, read like a dataset (N, S, S, 3)."""
-
-    def __init__(self, photographs: h5py.Group, windows: h5py.Dataset) -> None:
-        self.photographs = [photographs[name] for name in sorted(photographs, key=int)]
-        self.windows, self.size = windows[:], int(windows.attrs["size"])
-
-    def __len__(self) -> int:
-        return len(self.windows)
-
-    def __getitem__(self, at: int | slice) -> np.ndarray:
-        if isinstance(at, slice):
-            return np.stack([self[i] for i in range(*at.indices(len(self)))])
-        photograph, y, x = self.windows[at].tolist()
-        return self.photographs[photograph][y : y + self.size, x : x + self.size]
-
-
 class Reader:
     """Read access to a complete file, kept open; threads share it. Raises ValueError naming a file that is missing,
     damaged or lacks one of the datasets `needed`."""
@@ -130,8 +113,10 @@ class Reader:
             file = h5py.File(path)  # HDF5 refuses a file that is cut short
             self.digest = str(file.attrs["digest"])
             self.made_of = file.attrs.get("made_of")
+            self._windows = {group: file[group]["crops"][:] for group in file if "crops" in file[group]}
+            self._size = {group: int(file[group]["crops"].attrs["size"]) for group in self._windows}
             self._data = {
-                f"{group}/{name}": _Crops(item, file[group]["crops"]) if isinstance(item, h5py.Group) else item
+                f"{group}/{name}": [item[k] for k in sorted(item, key=int)] if isinstance(item, h5py.Group) else item
                 for group in file
                 for name, item in file[group].items()
             }
@@ -143,15 +128,22 @@ class Reader:
     def __contains__(self, name: str) -> bool:
         return name in self._data
 
-    def _named(self, name: str) -> h5py.Dataset | _Crops:
+    def _named(self, name: str) -> h5py.Dataset | list[h5py.Dataset]:
         if name not in self._data:
             raise ValueError(f"{self.path}: has no {name}; run the stage that writes it again")
         return self._data[name]
 
     def length(self, name: str) -> int:
         """Number of crops or rows."""
-        return len(self._named(name))
+        data = self._named(name)
+        return len(self._windows[name.partition("/")[0]] if isinstance(data, list) else data)
 
     def rows(self, name: str, at: int | slice) -> np.ndarray:
         """One crop (S, S, 3) or row by its index; several, (n, S, S, 3), by a slice."""
-        return self._named(name)[at]
+        data, group = self._named(name), name.partition("/")[0]
+        if not isinstance(data, list):
+            return data[at]
+        if isinstance(at, slice):
+            return np.stack([self.rows(name, i) for i in range(*at.indices(self.length(name)))])
+        photograph, y, x = self._windows[group][at].tolist()
+        return data[photograph][y : y + self._size[group], x : x + self._size[group]]

@@ -83,25 +83,22 @@ def to_uint8(image: Tensor) -> np.ndarray:
 
 
 def find(folder: Path) -> list[Path]:
-    """The photographs in a folder and its sub-folders, camera RAW among them, as sorted paths relative to it."""
+    """The photographs in a folder and its sub-folders, camera RAW among them, as sorted paths relative to it; through
+    links to folders too, but each folder once."""
     if not folder.is_dir():
         raise ValueError(f"{folder}: there is no such folder")
-    found = sorted(path.relative_to(folder) for path in files(folder) if path.suffix.lower() in SUFFIXES | RAW)
-    if not found:
-        raise ValueError(f"{folder}: no photographs in it (looked for {', '.join(sorted(SUFFIXES))})")
-    return found
-
-
-def files(folder: Path) -> Iterator[Path]:
-    """All files below a folder but hidden ones; through links to folders too, but each folder once."""
-    seen = set()
+    found, seen = [], set()
     for at, folders, names in os.walk(folder, followlinks=True):
-        if os.path.realpath(at) in seen:
+        if (real := os.path.realpath(at)) in seen:
             folders.clear()
             continue
-        seen.add(os.path.realpath(at))
+        seen.add(real)
         folders[:] = sorted(name for name in folders if not name.startswith(".") and name not in JUNK)
-        yield from (path for name in names if not name.startswith(".") and (path := Path(at, name)).is_file())
+        paths = [Path(at, name) for name in names if not name.startswith(".")]
+        found += [path.relative_to(folder) for path in paths if path.suffix.lower() in SUFFIXES | RAW and path.is_file()]
+    if not found:
+        raise ValueError(f"{folder}: no photographs in it (looked for {', '.join(sorted(SUFFIXES))})")
+    return sorted(found)
 
 
 @contextmanager
@@ -114,9 +111,6 @@ def opened(path: Path, content: bytes | None = None) -> Iterator[tuple[Image.Ima
         with path.open("rb") if content is None else io.BytesIO(content) as file:
             if path.suffix.lower() in RAW:
                 raise Unreadable(path, "camera RAW is not read; convert it to JPEG or PNG")
-            if not file.read(1):
-                raise Unreadable(path, "an empty file")
-            file.seek(0)
             with Image.open(file, formats=FORMATS) as image:
                 if image.width * image.height > MAX_MEGAPIXELS * 1e6:
                     size = f"{image.width}x{image.height}"
@@ -125,7 +119,8 @@ def opened(path: Path, content: bytes | None = None) -> Iterator[tuple[Image.Ima
     except Unreadable:
         raise
     except UnidentifiedImageError:
-        raise Unreadable(path, "not a readable photograph (of no known format)") from None
+        empty = not (path.stat().st_size if content is None else content)
+        raise Unreadable(path, "an empty file" if empty else "not a readable photograph (of no known format)") from None
     except Exception as error:  # decoders raise errors of nearly every kind for damaged files
         detail = getattr(error, "strerror", None) or error or type(error).__name__
         raise Unreadable(path, f"not a readable photograph ({detail})") from None

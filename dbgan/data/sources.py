@@ -1,6 +1,6 @@
 """The photographs of a run: `data.source` chooses the pairs, `data.real` the real blur."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 
 from dbgan.data import camera_shake, download, folders, photos
-from dbgan.data.folders import Found, Pair
+from dbgan.data.folders import Found
 from dbgan.settings import Params
 from dbgan.utils import progress, project_root
 
@@ -38,39 +38,32 @@ class DataParams(Params):
         return self.real or {"gopro": "rwbi"}.get(self.source, self.source)
 
 
-@dataclass(frozen=True)
-class Place:
-    """A folder of photographs, and its name in frames.json: "" beside it, else relative to the repository."""
-
-    folder: Path
-    name: str
-
-
-def find(p: DataParams, archives: download.Archives, sample: Place, simulated: Found) -> tuple[Found, Place, Place]:
-    """All photographs that `p` asks for, and the places of the pairs and of the real blur. sample: the place and the
-    result of `simulate`. Raises ValueError for a folder that is not there or has no pairs."""
-    pairs, found = sample, simulated
+def find(p: DataParams, archives: download.Archives, sample: Found) -> Found:
+    """All photographs that `p` asks for; sample: those that `simulate` wrote."""
+    found = sample
     if p.source != "sample":
-        pairs = _place(p.source, p.root, "data.root", archives)
-        found = folders.find(pairs.folder, p.test_share)
-        if pairs.folder.is_file():
-            pairs = Place(pairs.folder.parent, Path(pairs.name).parent.as_posix())
+        found = folders.find(_root(p.source, p.root, "data.root", archives), p.test_share)
     if p.real is None and p.source != "gopro":
-        return found, pairs, pairs
+        return found
     if p.real_source == "sample":
-        return replace(found, real_blur=simulated.real_blur), pairs, sample
-    real = _place(p.real_source, p.real_root, "data.real_root", archives)
-    return replace(found, real_blur=folders.find_real(real.folder)), pairs, real
+        return replace(found, real_root=sample.root, real_blur=sample.real_blur)
+    real_root = _root(p.real_source, p.real_root, "data.real_root", archives)
+    return replace(found, real_root=real_root, real_blur=folders.find_real(real_root))
 
 
-def _place(source: str, root: str | None, key: str, archives: download.Archives) -> Place:
-    if source == "folder":
-        folder = project_root() / Path(root).expanduser()
-        if not folder.exists():
-            raise ValueError(f"{key}, {folder}: there is no such folder")
-        return Place(folder, root)
-    folder, base = download.unpacked(getattr(archives, source), f"archives.{source}"), project_root()
-    return Place(folder, folder.relative_to(base).as_posix() if folder.is_relative_to(base) else str(folder))
+def root_name(root: Path, raw: Path) -> str:
+    """A root as frames.json in `raw` names it: "" for raw itself, else relative to the repository if inside."""
+    base = project_root()
+    return "" if root == raw else root.relative_to(base).as_posix() if root.is_relative_to(base) else str(root)
+
+
+def _root(source: str, root: str | None, key: str, archives: download.Archives) -> Path:
+    if source != "folder":
+        return download.unpacked(getattr(archives, source), f"archives.{source}")
+    folder = project_root() / Path(root).expanduser()
+    if not folder.exists():
+        raise ValueError(f"{key}, {folder}: there is no such folder")
+    return folder
 
 
 def simulate(
@@ -78,24 +71,28 @@ def simulate(
 ) -> Found:
     """Write the sample below `out`, as far as `p` asks for it: bundled photographs with blurs by `camera` for training
     and test, and real blur, without sharp partners, by the visibly different camera `real`."""
-    cameras = {"train": camera, "test": camera, "real_blur": real}
-    shakes = {"train": p.train_shakes, "test": p.test_shakes, "real_blur": p.real_shakes}
-    sources = {"train": p.source, "test": p.source, "real_blur": p.real_source}
-    jobs = list(enumerate((part, name) for part, names in photos.SAMPLE.items() for name in names))
-    jobs = [(number, part, name) for number, (part, name) in jobs if sources[part] == "sample"]
-    found = Found([], [], [], [], [])
-    for number, part, name in progress(jobs, desc="shake", unit="photo") if jobs else ():
-        photo, stem, quality = photos.bundled(name), Path(name).stem, cameras[part].jpeg_quality
-        sharp = Path(part, "sharp", f"{stem}.png")
-        if part != "real_blur":
-            photos.write(out / sharp, photo)
-        for k in range(shakes[part]):
-            path = Path(part, "" if part == "real_blur" else "blur", f"{stem}_{k}.{'jpg' if quality else 'png'}")
-            blurred = camera_shake.blur(photo, cameras[part], np.random.default_rng([seed, number, k]))
+    sets = {
+        "train": (p.source, camera, p.train_shakes),
+        "test": (p.source, camera, p.test_shakes),
+        "real_blur": (p.real_source, real, p.real_shakes),
+    }
+    found = Found(out, {}, {}, out, [], [], [])
+    numbered = enumerate((name, photo) for name, bundled in photos.SAMPLE.items() for photo in bundled)
+    jobs = [(number, name, photo) for number, (name, photo) in numbered if sets[name][0] == "sample"]
+    for number, name, photo in progress(jobs, desc="shake", unit="photo") if jobs else ():
+        _, shaken_by, shakes = sets[name]
+        image, stem, quality = photos.bundled(photo), Path(photo).stem, shaken_by.jpeg_quality
+        sharp = Path(name, "sharp", f"{stem}.png")
+        if name != "real_blur":
+            photos.write(out / sharp, image)
+        for k in range(shakes):
+            file = f"{stem}_{k}.{'jpg' if quality else 'png'}"
+            path = Path(name, file) if name == "real_blur" else Path(name, "blur", file)
+            blurred = camera_shake.blur(image, shaken_by, np.random.default_rng([seed, number, k]))
             # A camera's JPEG is decoded by now; compressed for the second time, it changes a little more.
             photos.write(out / path, blurred, **({"quality": quality} if quality else {}))
-            if part == "real_blur":
+            if name == "real_blur":
                 found.real_blur.append(path)
             else:
-                getattr(found, part).append(Pair(f"{stem}/{k}", path, sharp))
+                getattr(found, name)[f"{stem}/{k}"] = path, sharp
     return found

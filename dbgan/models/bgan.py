@@ -1,29 +1,15 @@
 """BGAN's generator: a sharp photograph and a noise map in, a blurred photograph out (paper, Sec. 3)."""
 
-from dataclasses import dataclass
-from typing import Literal
-
 import torch
 from torch import Tensor, nn
 
-from dbgan.models.noise import NOISE_CHANNELS, noise_map
-from dbgan.models.rrdb import ResidualTrunk
+from dbgan.models.noise import NOISE_CHANNELS, NoiseKind, noise_map
+from dbgan.models.rrdb import ResidualTrunk, TrunkConfig
 
 
-@dataclass(frozen=True)
-class BlurConfig:
-    """Size of the blur generator, and the kind of noise that makes its blurs differ."""
-
-    width: int  # channels of the trunk
-    blocks: int  # residual blocks, each of three dense blocks
-    growth: int  # channels that each conv in a dense block adds
-    downsample: int  # the trunk works at 1 / downsample of the resolution; 1 is the paper's
+class BlurConfig(TrunkConfig):
     batch_norm: bool  # BatchNorm after each conv of the blocks
-    noise: Literal["vector", "spatial"]  # 4 values for a whole image (the paper's), or for each pixel
-
-    def __post_init__(self) -> None:
-        if min(self.width, self.blocks, self.growth, self.downsample) < 1:
-            raise ValueError("width, blocks, growth and downsample must be at least 1")
+    noise: NoiseKind  # of the map that makes the blurs differ
 
 
 class BlurGenerator(nn.Module):
@@ -32,22 +18,13 @@ class BlurGenerator(nn.Module):
     sharp: (N, 3, H, W) in [0, 1]; noise: (N, 4, H, W) from `draw_noise`. Gives (N, 3, H, W), not clamped.
     """
 
-    def __init__(
-        self,
-        width: int = 64,
-        blocks: int = 9,
-        growth: int = 32,
-        downsample: int = 1,
-        batch_norm: bool = True,
-        noise: str = "vector",
-    ) -> None:
+    def __init__(self, config: BlurConfig) -> None:
         super().__init__()
-        self.noise = noise
-        self.trunk = ResidualTrunk(3 + NOISE_CHANNELS, width, blocks, growth, downsample, batch_norm)
+        self.noise, self.multiple = config.noise, config.downsample
+        self.trunk = ResidualTrunk(3 + NOISE_CHANNELS, config, config.batch_norm)
 
     def forward(self, sharp: Tensor, noise: Tensor) -> Tensor:
         return sharp + self.trunk(torch.cat([sharp, noise], dim=1))
 
     def draw_noise(self, like: Tensor, generator: torch.Generator) -> Tensor:
-        """Noise maps for images `like`, see `noise_map`."""
         return noise_map(self.noise, like, generator)

@@ -1,9 +1,9 @@
 """The generators by name, what params.yaml may choose of them, and their initialisation."""
 
-from dataclasses import dataclass, fields
 from typing import Any, Literal
 
 import torch
+from pydantic import ValidationError
 from torch import nn
 
 from dbgan.models.bgan import BlurConfig, BlurGenerator
@@ -11,73 +11,64 @@ from dbgan.models.dbgan import DeblurConfig, DeblurGenerator
 from dbgan.models.deblurgan import DeblurGAN, DeblurGANConfig
 from dbgan.models.mprnet import MPRNet, MPRNetConfig
 from dbgan.models.nafnet import NAFNet, NAFNetConfig
-from dbgan.models.sftnet import SFTBlurConfig, SFTBlurGenerator, SFTConfig, SFTDeblurGenerator, SFTNet
+from dbgan.models.sftnet import SFTConfig, SFTDeblurGenerator
+from dbgan.models.sftnet_blur import SFTBlurConfig, SFTBlurGenerator
 from dbgan.models.srresnet import SRResNet, SRResNetConfig
+from dbgan.settings import Params
 
-# By the name that stands in a weights file.
-GENERATORS: dict[str, type[nn.Module]] = {
-    "bgan": BlurGenerator,
-    "sftnet_blur": SFTBlurGenerator,
-    "dbgan": DeblurGenerator,
-    "srresnet": SRResNet,
-    "deblurgan": DeblurGAN,
-    "sftnet": SFTNet,
-    "sftnet_deblur": SFTDeblurGenerator,
-    "mprnet": MPRNet,
-    "nafnet": NAFNet,
+# By the name in params.yaml and in weights files, which is also the module's: the network, and the class of its config.
+Networks = dict[str, tuple[type[nn.Module], type[Params]]]
+DEBLUR: Networks = {
+    "dbgan": (DeblurGenerator, DeblurConfig),
+    "srresnet": (SRResNet, SRResNetConfig),
+    "deblurgan": (DeblurGAN, DeblurGANConfig),
+    "sftnet": (SFTDeblurGenerator, SFTConfig),
+    "mprnet": (MPRNet, MPRNetConfig),
+    "nafnet": (NAFNet, NAFNetConfig),
+}
+BLUR: Networks = {
+    "bgan": (BlurGenerator, BlurConfig),
+    "sftnet_blur": (SFTBlurGenerator, SFTBlurConfig),
 }
 
-# By the name that stands in params.yaml, which is its file's: the network, and the class of its section.
-DEBLUR: dict[str, tuple[str, type]] = {
-    "dbgan": ("dbgan", DeblurConfig),
-    "srresnet": ("srresnet", SRResNetConfig),
-    "deblurgan": ("deblurgan", DeblurGANConfig),
-    "sftnet": ("sftnet_deblur", SFTConfig),
-    "mprnet": ("mprnet", MPRNetConfig),
-    "nafnet": ("nafnet", NAFNetConfig),
-}
-BLUR: dict[str, tuple[str, type]] = {
-    "bgan": ("bgan", BlurConfig),
-    "sftnet": ("sftnet_blur", SFTBlurConfig),
-}
-DEBLURS = [network for network, _ in DEBLUR.values()]
-BLURS = [network for network, _ in BLUR.values()]
 
-
-@dataclass(frozen=True)
-class GeneratorParams:
-    """DBGAN's generator; its size stands in the section of its name."""
-
+class GeneratorParams(Params):
     name: Literal["dbgan", "srresnet", "deblurgan", "sftnet", "mprnet", "nafnet"]
 
 
-@dataclass(frozen=True)
-class BlurGeneratorParams:
-    """BGAN's generator; its size stands in the section <name>_network."""
-
-    name: Literal["bgan", "sftnet"]
+class BlurGeneratorParams(Params):
+    name: Literal["bgan", "sftnet_blur"]
 
 
-def build_generator(name: str, **config: Any) -> nn.Module:
-    """A generator by name, of the published size where `config` says nothing; its weights lie channels-last, which
-    convs compute fastest. Raises ValueError for a name that is not in GENERATORS."""
-    if name not in GENERATORS:
-        raise ValueError(f"no generator is called {name!r}; there are {', '.join(GENERATORS)}")
-    return GENERATORS[name](**config).to(memory_format=torch.channels_last)
+def make_config(cls: type[Params], values: dict[str, Any]) -> Params:
+    """The config of a network from the values in a file. Raises ValueError, one line that names the wrong ones."""
+    try:
+        return cls.model_validate(values)
+    except ValidationError as error:
+        faults = (f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
+        raise ValueError("; ".join(faults)) from None
 
 
-def reverse(name: str, config: dict) -> tuple[str, dict]:
-    """Name and arguments of the deblurring generator that goes with a blur generator in a cycle: its like in size."""
-    network, kind = DEBLUR[{"bgan": "dbgan", "sftnet_blur": "sftnet"}[name]]
-    return network, {field.name: config[field.name] for field in fields(kind) if field.name in config}
+def build_generator(name: str, config: Params) -> nn.Module:
+    """A generator by name; its weights lie channels-last, which convs compute fastest."""
+    network, _ = (DEBLUR | BLUR)[name]
+    return network(config).to(memory_format=torch.channels_last)
 
 
-def new_generator(name: str, seed: int, std: float, **config: Any) -> nn.Module:
+def reverse(name: str, config: Params) -> tuple[str, Params]:
+    """Name and config of the deblurring generator that goes with a blur generator in a cycle: its like in size."""
+    other = {"bgan": "dbgan", "sftnet_blur": "sftnet"}[name]
+    _, cls = DEBLUR[other]
+    values = {"condition_channels": 8} | config.model_dump()  # as many as SFTGAN's classes
+    return other, cls(**{key: values[key] for key in cls.model_fields})
+
+
+def new_generator(name: str, config: Params, seed: int, std: float) -> nn.Module:
     """`build_generator` with fresh weights, a function of `seed`: the paper's own networks start from a Gaussian of
     deviation `std`, the others as their layers do in PyTorch, which is how their authors train them."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        network = build_generator(name, **config)
+        network = build_generator(name, config)
     return gaussian_init(network, seed, std) if name in ("bgan", "dbgan") else network
 
 

@@ -1,8 +1,13 @@
 """The critics: the paper's of both networks, VGG-style as in SRGAN (Sec. 3), and DeblurGAN's, which judges patches."""
 
+from typing import Literal, Self
+
 import torch
+from pydantic import PositiveInt, model_validator
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from dbgan.settings import Params
 
 SLOPE = 0.2
 LUMINANCE = (0.299, 0.587, 0.114)  # of R, G and B (ITU-R BT.601)
@@ -20,26 +25,36 @@ def standard_luminance(image: Tensor) -> Tensor:
     return (centred / (centred.std(dim=(2, 3), keepdim=True) + 0.05)).expand(-1, 3, -1, -1)
 
 
+class CriticConfig(Params):
+    kind: Literal["vgg", "patch"]  # one logit for an image (paper), or a map of logits (DeblurGAN's)
+    width: PositiveInt  # channels of the first layer; 64 in the paper
+    patch: PositiveInt  # side of the images, a multiple of 32; "patch" takes any size
+    luminance: bool  # the critic is shown `standard_luminance` instead of colours; ours
+
+    @model_validator(mode="after")
+    def patch_halves_five_times(self) -> Self:
+        if self.kind == "vgg" and self.patch % 32:
+            raise ValueError(f"the critic needs a patch that is a multiple of 32, not {self.patch}")
+        return self
+
+
 class VGGCritic(nn.Module):
     """Five pairs of convs, 3x3 then 4x4 with stride 2, BatchNorm after all but the first, two linear layers.
 
-    (N, 3, patch, patch) -> (N,) logits, one for an image; no sigmoid, which belongs to the loss. `width` is 64 in
-    the paper; `patch` must be a multiple of 32. With `luminance`, which is ours, it is shown `standard_luminance`.
-    Without `conv_bias` the convs before a BatchNorm, which takes any bias out again, have none, as in BasicSR's.
+    (N, 3, patch, patch) -> (N,) logits, one for an image; no sigmoid, which belongs to the loss. Without `conv_bias`
+    the convs before a BatchNorm, which takes any bias out again, have none, as in BasicSR's.
     """
 
-    def __init__(self, width: int, patch: int, luminance: bool, conv_bias: bool = True) -> None:
+    def __init__(self, config: CriticConfig, conv_bias: bool = False) -> None:
         super().__init__()
-        self.luminance = luminance
-        if patch % 32:
-            raise ValueError(f"the critic needs a patch that is a multiple of 32, not {patch}")
-        channels = [3, *(width * w for w in WIDTHS for _ in range(2))]
+        self.luminance = config.luminance
+        channels = [3, *(config.width * w for w in WIDTHS for _ in range(2))]
         self.convs = nn.ModuleList(
             nn.Conv2d(i, o, 4 if k % 2 else 3, stride=1 + k % 2, padding=1, bias=conv_bias or k == 0)
             for k, (i, o) in enumerate(zip(channels, channels[1:], strict=False))
         )
         self.norms = nn.ModuleList(nn.BatchNorm2d(c) for c in channels[2:])
-        self.hidden = nn.Linear(channels[-1] * (patch // 32) ** 2, 100)
+        self.hidden = nn.Linear(channels[-1] * (config.patch // 32) ** 2, 100)
         self.logit = nn.Linear(100, 1)
 
     def forward(self, image: Tensor) -> Tensor:
@@ -52,20 +67,19 @@ class VGGCritic(nn.Module):
 
 
 class PatchCritic(nn.Module):
-    """DeblurGAN's critic, which is pix2pix': 4x4 convs, `layers` with stride 2 and two without.
+    """DeblurGAN's critic, which is pix2pix': 4x4 convs, three with stride 2 and two without.
 
-    (N, 3, H, W) in [0, 1] -> (N, 1, h, w) logits, one for each patch that a logit sees: 70 pixels wide with three
-    layers; no sigmoid. Any size from 2 pixels on fits. InstanceNorm after all but the first and the last conv; in
-    training it takes each image's own statistics, in eval mode those of the training. With `luminance`, which is
-    ours, it is shown `standard_luminance`.
+    (N, 3, H, W) in [0, 1] -> (N, 1, h, w) logits, one for each patch of 70 x 70 pixels; no sigmoid. Any size from 2
+    pixels on fits. InstanceNorm after all but the first and the last conv; in training it takes each image's own
+    statistics, in eval mode those of the training.
     """
 
-    def __init__(self, width: int = 64, layers: int = 3, luminance: bool = False) -> None:
+    def __init__(self, config: CriticConfig) -> None:
         super().__init__()
-        self.luminance = luminance
-        channels = [3, *(width * min(2**k, 8) for k in range(layers + 1))]
+        self.luminance = config.luminance
+        channels = [3, *(config.width * 2**k for k in range(4))]
         self.convs = nn.ModuleList(
-            nn.Conv2d(i, o, 4, stride=2 if k < layers else 1, padding=2)
+            nn.Conv2d(i, o, 4, stride=2 if k < 3 else 1, padding=2)
             for k, (i, o) in enumerate(zip(channels, channels[1:], strict=False))
         )
         self.norms = nn.ModuleList(nn.InstanceNorm2d(c, track_running_stats=True) for c in channels[2:])
@@ -79,14 +93,9 @@ class PatchCritic(nn.Module):
         return self.logit(x)
 
 
-def build_critic(kind: str, width: int, patch: int, luminance: bool) -> nn.Module:
-    """A critic by name, "vgg" or "patch"; the latter takes photographs of any size, so `patch` is not used.
-
-    The weights of "vgg" lie channels-last, which convs compute fastest. Those of "patch" must not: of a single image
-    whose channels lie last, PyTorch's InstanceNorm has a wrong second derivative, and with it the gradient penalty.
-    """
-    if kind == "vgg":
-        return VGGCritic(width, patch, luminance, conv_bias=False).to(memory_format=torch.channels_last)
-    if kind == "patch":
-        return PatchCritic(width, luminance=luminance)
-    raise ValueError(f"no critic is called {kind!r}; there are vgg, patch")
+def build_critic(config: CriticConfig) -> nn.Module:
+    """The weights of "vgg" lie channels-last, which convs compute fastest. Those of "patch" must not: of a single image
+    whose channels lie last, PyTorch's InstanceNorm has a wrong second derivative, and with it the gradient penalty."""
+    if config.kind == "vgg":
+        return VGGCritic(config).to(memory_format=torch.channels_last)
+    return PatchCritic(config)

@@ -1,27 +1,20 @@
 """DeblurGAN's generator: residual blocks at a quarter of the resolution (Kupyn et al., CVPR 2018, Sec. 3.2, Fig. 3)."""
 
-from dataclasses import dataclass
-
 import torch
+from pydantic import PositiveInt
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from dbgan.settings import Params
 
 LEAST = 8  # pixels a side: the blocks reflect one pixel at a quarter of the resolution, which takes two there
 
 
-@dataclass(frozen=True)
-class DeblurGANConfig:
-    """Size and kind of DeblurGAN's generator."""
-
-    width: int  # channels at full resolution; doubled at each of the two halvings
-    blocks: int  # residual blocks, each of two convs
+class DeblurGANConfig(Params):
+    width: PositiveInt  # channels at full resolution; doubled at each of the two halvings
+    blocks: PositiveInt  # residual blocks, each of two convs
     dropout: bool  # half of the values dropped between the two convs of each block, in training
     running_statistics: bool  # evaluation normalises by averages of training; without, by the image's own statistics
-    signed: bool  # images in [-1, 1] and a clamped result, as published; without, [0, 1] and no clamp
-
-    def __post_init__(self) -> None:
-        if min(self.width, self.blocks) < 1 or self.signed:
-            raise ValueError("width and blocks must be at least 1; signed must be false: images are in [0, 1] here")
 
 
 def padding(size: int) -> int:
@@ -59,22 +52,18 @@ class ResidualBlock(nn.Module):
 class DeblurGAN(nn.Module):
     """Nine residual blocks, 64 channels at full resolution and 256 in the blocks as published.
 
-    (N, 3, H, W) in [-1, 1] -> the same, clamped; or, not `signed`, [0, 1] -> the same, not clamped. Any H and W are
-    taken: the right and bottom border is repeated up to a multiple of 4 and at least 8, and cut off again.
+    (N, 3, H, W) in [0, 1] -> the same, not clamped; or, `signed`, as published, [-1, 1] -> the same, clamped. Any H and
+    W are taken: the right and bottom border is repeated up to a multiple of 4 and at least 8, and cut off again.
 
     In training the statistics are the image's own, and so they were in the authors' tests, which never call eval().
     Of a flat image they make a pattern: zeros around and rounding are all its contrast, and each layer stretches it.
     """
 
-    def __init__(
-        self,
-        width: int = 64,
-        blocks: int = 9,
-        dropout: bool = True,
-        running_statistics: bool = True,
-        signed: bool = True,
-    ) -> None:
+    multiple = 4
+
+    def __init__(self, config: DeblurGANConfig, signed: bool = False) -> None:
         super().__init__()
+        width, running_statistics = config.width, config.running_statistics
 
         def halve(channels: int) -> NormedConv:
             conv = nn.Conv2d(channels, 2 * channels, 3, stride=2, padding=1)
@@ -87,7 +76,8 @@ class DeblurGAN(nn.Module):
         self.signed = signed
         self.head = NormedConv(nn.Conv2d(3, width, 7, padding=3, padding_mode="reflect"), running_statistics)
         self.down = nn.ModuleList([halve(width), halve(2 * width)])
-        self.blocks = nn.Sequential(*(ResidualBlock(4 * width, dropout, running_statistics) for _ in range(blocks)))
+        blocks = (ResidualBlock(4 * width, config.dropout, running_statistics) for _ in range(config.blocks))
+        self.blocks = nn.Sequential(*blocks)
         self.up = nn.ModuleList([double(4 * width), double(2 * width)])
         self.tail = nn.Conv2d(width, 3, 7, padding=3, padding_mode="reflect")
 

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 
 from torch import nn
-from torch.utils.checkpoint import checkpoint
+from torch.utils import checkpoint
 
 from dbgan.models import deblurgan, mprnet, nafnet, rrdb, sftnet, srresnet
 
@@ -22,12 +22,12 @@ BLOCKS = (
 )
 
 
-def recompute_blocks(network: nn.Module) -> nn.Module:
+def checkpoint_blocks(network: nn.Module) -> nn.Module:
     """`network`, which from now on keeps of each block its input alone. In place; names of weights stay."""
     for block in network.modules():
         if isinstance(block, BLOCKS):
             contexts = partial(_contexts, block)
-            block.forward = partial(checkpoint, block.forward, use_reentrant=False, context_fn=contexts)
+            block.forward = partial(checkpoint.checkpoint, block.forward, use_reentrant=False, context_fn=contexts)
     return network
 
 

@@ -6,36 +6,33 @@ resolution (Fig. 2). No layer has a bias. All PReLUs share one learnable slope, 
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from itertools import pairwise
+from typing import Literal, Self
 
 import torch
+from pydantic import NonNegativeInt, PositiveInt, model_validator
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-MULTIPLE = 8  # H and W are halved into patches, and those twice more by the U-Net
+from dbgan.settings import Params
 
 
-@dataclass(frozen=True)
-class MPRNetConfig:
-    """Size of MPRNet."""
+class MPRNetConfig(Params):
+    width: PositiveInt  # channels at full resolution in stages 1 and 2
+    unet_growth: NonNegativeInt  # channels that each of the two coarser levels of the U-Nets adds
+    orsnet_growth: NonNegativeInt  # channels that stage 3 has above `width`
+    blocks: PositiveInt  # channel attention blocks in each of stage 3's three original resolution blocks
+    reduction: PositiveInt  # channel attention passes through 1 / reduction of the channels
+    parts: Literal[1, 2]  # stages 1 and 2 see the image in so many parts each way: 2 as published, 1 is the whole
 
-    width: int  # channels at full resolution in stages 1 and 2
-    unet_growth: int  # channels that each of the two coarser levels of the U-Nets adds
-    orsnet_growth: int  # channels that stage 3 has above `width`
-    blocks: int  # channel attention blocks in each of stage 3's three original resolution blocks
-    reduction: int  # channel attention passes through 1 / reduction of the channels
-    parts: int  # stages 1 and 2 see the image in so many parts each way: 2 as published, 1 is the whole
-
-    def __post_init__(self) -> None:
-        if self.blocks < 1 or min(self.unet_growth, self.orsnet_growth) < 0 or not 1 <= self.reduction <= self.width:
-            raise ValueError("blocks must be at least 1, no growth negative, and reduction from 1 to width")
-        if self.parts not in (1, 2):
-            raise ValueError("parts must be 1 or 2")
+    @model_validator(mode="after")
+    def attention_has_channels(self) -> Self:
+        if self.reduction > self.width:
+            raise ValueError("reduction must be at most width")
+        return self
 
 
 def conv(inputs: int, outputs: int, size: int) -> nn.Conv2d:
-    """A conv that keeps H and W."""
     return nn.Conv2d(inputs, outputs, size, padding=size // 2, bias=False)
 
 
@@ -45,7 +42,6 @@ def split(x: Tensor, parts: int, dim: int) -> Tensor:
 
 
 def join(x: Tensor, parts: int, dim: int) -> Tensor:
-    """Undoes `split`."""
     return torch.cat(x.chunk(parts), dim=dim)
 
 
@@ -64,12 +60,10 @@ class ChannelAttentionBlock(nn.Module):
 
 
 def attention_blocks(count: int, width: int, reduction: int) -> nn.ModuleList:
-    """Channel attention blocks to be run by `in_turn`; a level of a U-Net has two."""
     return nn.ModuleList(ChannelAttentionBlock(width, reduction) for _ in range(count))
 
 
 def in_turn(blocks: Iterable[nn.Module], x: Tensor, slope: Tensor) -> Tensor:
-    """x: (N, width, H, W) -> the same."""
     for block in blocks:
         x = block(x, slope)
     return x
@@ -177,7 +171,6 @@ class OriginalResolutionBlock(nn.Module):
 
 
 def to_full_resolution(widths: list[int], outputs: int) -> nn.Sequential:
-    """From the last of the U-Net levels `widths`, level by level, and to `outputs` channels."""
     ups = [Resize(coarse, fine, 2) for coarse, fine in pairwise(reversed(widths))]
     return nn.Sequential(*ups, conv(widths[0], outputs, 1))
 
@@ -201,38 +194,30 @@ class OriginalResolutionNetwork(nn.Module):
 
 
 class MPRNet(nn.Module):
-    """By default of the size published for deblurring, 20.1 million weights.
-
-    (N, 3, H, W) in [0, 1] -> [of stage 3, of stage 2, of stage 1], each of the same size and not clamped; the first
+    """(N, 3, H, W) in [0, 1] -> [of stage 3, of stage 2, of stage 1], each of the same size and not clamped; the first
     is the restored image, all three are trained. Any H and W are taken; what is no multiple of 8 is padded by
     repeating the border and cut off again.
     """
 
-    def __init__(
-        self,
-        width: int = 96,
-        unet_growth: int = 48,
-        orsnet_growth: int = 32,
-        blocks: int = 8,
-        reduction: int = 4,
-        parts: int = 2,
-    ) -> None:
+    multiple = 8  # H and W are halved into parts, and those twice more by the U-Net
+
+    def __init__(self, config: MPRNetConfig) -> None:
         super().__init__()
-        widths = [width, width + unet_growth, width + 2 * unet_growth]
-        full = width + orsnet_growth
-        self.parts = parts
+        width, reduction, self.parts = config.width, config.reduction, config.parts
+        widths = [width + level * config.unet_growth for level in range(3)]
+        full = width + config.orsnet_growth
         self.slope = nn.Parameter(torch.full((1,), 0.25))
         self.shallow1, self.shallow2, self.shallow3 = (ShallowFeatures(width, reduction) for _ in range(3))
         self.merge2, self.merge3 = conv(2 * width, width, 3), conv(2 * width, full, 3)
         self.encoder1, self.encoder2 = (Encoder(widths, reduction, fuses) for fuses in (False, True))
         self.decoder1, self.decoder2 = (Decoder(widths, reduction) for _ in range(2))
         self.attention1, self.attention2 = (SupervisedAttention(width) for _ in range(2))
-        self.orsnet3 = OriginalResolutionNetwork(full, widths, blocks, reduction)
+        self.orsnet3 = OriginalResolutionNetwork(full, widths, config.blocks, reduction)
         self.tail3 = conv(full, 3, 3)
 
     def forward(self, blurred: Tensor) -> list[Tensor]:
         height, width = blurred.shape[-2:]
-        whole = F.pad(blurred, (0, -width % MULTIPLE, 0, -height % MULTIPLE), mode="replicate")
+        whole = F.pad(blurred, (0, -width % self.multiple, 0, -height % self.multiple), mode="replicate")
         slope, parts = self.slope, self.parts
         halves = split(whole, parts, -2)  # (2N, 3, H / 2, W) with two parts
         quarters = self.shallow1(split(halves, parts, -1), slope)  # (4N, width, H / 2, W / 2)

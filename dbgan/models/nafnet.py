@@ -5,33 +5,33 @@ than the patches of training: TLC (Chu et al., "Improving Image Restoration by R
 Aggregation", ECCV 2022).
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import Annotated, Self
 
 import torch
+from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from dbgan.settings import Params
 
 EPSILON = 1e-6  # of every LayerNorm
 
 
-@dataclass(frozen=True)
-class NAFNetConfig:
-    """Size of NAFNet, and how it pools at test time."""
+Levels = Annotated[list[NonNegativeInt], Field(min_length=1)]
 
-    width: int  # channels at full resolution; each level down doubles them
-    encoder_blocks: list[int]  # blocks of each level, from full resolution down
-    middle_blocks: int  # blocks at the lowest resolution
-    decoder_blocks: list[int]  # blocks of each level, up to full resolution
-    train_size: int | None  # side of the training patches in pixels: pooling at test time is local; null: always global
 
-    def __post_init__(self) -> None:
-        if self.width < 1 or min([self.middle_blocks, *self.encoder_blocks, *self.decoder_blocks]) < 0:
-            raise ValueError("width must be at least 1, and no number of blocks negative")
-        if not self.encoder_blocks or len(self.encoder_blocks) != len(self.decoder_blocks):
-            raise ValueError("encoder_blocks and decoder_blocks must have a number for each level, and equally many")
-        if self.train_size is not None and self.train_size < 1:
-            raise ValueError("train_size must be at least 1, or null")
+class NAFNetConfig(Params):
+    width: PositiveInt  # channels at full resolution; each level down doubles them
+    encoder_blocks: Levels  # blocks of each level, from full resolution down
+    middle_blocks: NonNegativeInt  # blocks at the lowest resolution
+    decoder_blocks: Levels  # blocks of each level, up to full resolution
+    train_size: PositiveInt | None  # side of the training patches, pixels: pooling at test time is local; null: global
+
+    @model_validator(mode="after")
+    def levels_pair(self) -> Self:
+        if len(self.encoder_blocks) != len(self.decoder_blocks):
+            raise ValueError("encoder_blocks and decoder_blocks must have equally many levels")
+        return self
 
 
 def pool_window(train_size: int, level: int, levels: int) -> int:
@@ -129,38 +129,29 @@ class NAFBlock(nn.Module):
 class NAFNet(nn.Module):
     """(N, 3, H, W) blurred in [0, 1] -> the same size, restored, not clamped.
 
-    The defaults are the larger published network for GoPro. Any H and W are taken: as in the authors' code, the image
-    is padded with zeros, below and on the right, to a multiple of 2^levels, and cut again.
+    Any H and W are taken: as in the authors' code, the image is padded with zeros, below and on the right, to a
+    multiple of 2^levels, and cut again.
     """
 
-    def __init__(
-        self,
-        width: int = 64,
-        encoder_blocks: Sequence[int] = (1, 1, 1, 28),
-        middle_blocks: int = 1,
-        decoder_blocks: Sequence[int] = (1, 1, 1, 1),
-        train_size: int | None = None,
-    ) -> None:
+    def __init__(self, config: NAFNetConfig) -> None:
         super().__init__()
-        levels = len(encoder_blocks)
-        if len(decoder_blocks) != levels:
-            raise ValueError(f"{levels} levels of encoder_blocks, but {len(decoder_blocks)} of decoder_blocks")
+        width, levels = config.width, len(config.encoder_blocks)
         self.multiple = 2**levels
 
         def blocks(number: int, level: int) -> nn.Sequential:
-            window = None if train_size is None else pool_window(train_size, level, levels)
+            window = None if config.train_size is None else pool_window(config.train_size, level, levels)
             return nn.Sequential(*(NAFBlock(width * 2**level, window) for _ in range(number)))
 
         channels = [width * 2**level for level in range(levels)]
         self.intro = nn.Conv2d(3, width, 3, padding=1)
-        self.encoders = nn.ModuleList(blocks(number, level) for level, number in enumerate(encoder_blocks))
+        self.encoders = nn.ModuleList(blocks(number, level) for level, number in enumerate(config.encoder_blocks))
         self.downs = nn.ModuleList(nn.Conv2d(c, 2 * c, 2, stride=2) for c in channels)
-        self.middle_blks = blocks(middle_blocks, levels)
+        self.middle_blks = blocks(config.middle_blocks, levels)
         self.ups = nn.ModuleList(
             nn.Sequential(nn.Conv2d(2 * c, 4 * c, 1, bias=False), nn.PixelShuffle(2)) for c in reversed(channels)
         )
         self.decoders = nn.ModuleList(
-            blocks(number, level) for level, number in zip(reversed(range(levels)), decoder_blocks, strict=True)
+            blocks(number, level) for level, number in zip(reversed(range(levels)), config.decoder_blocks, strict=True)
         )
         self.ending = nn.Conv2d(width, 3, 3, padding=1)
 

@@ -1,12 +1,15 @@
 """The noise map that makes BGAN's blurs of one photograph differ (paper, Sec. 3)."""
 
+from typing import Literal
+
 import torch
 from torch import Tensor
 
 NOISE_CHANNELS = 4
+NoiseKind = Literal["vector", "spatial"]  # 4 values for a whole image (the paper's), or for each pixel
 
 
-def noise_map(kind: str, like: Tensor, generator: torch.Generator) -> Tensor:
+def noise_map(kind: NoiseKind, like: Tensor, generator: torch.Generator) -> Tensor:
     """Noise maps (N, 4, H, W) for images `like`: "vector", the paper's, repeats 4 values from N(0, 1) over the image;
     "spatial", the open reproduction's, draws them for every pixel. `generator` lives on the CPU."""
     n, _, height, width = like.shape

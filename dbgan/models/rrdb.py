@@ -5,11 +5,21 @@ released DBGAN groups three of them into one residual block, and so do we.
 """
 
 import torch
+from pydantic import PositiveInt
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from dbgan.settings import Params
+
 SLOPE = 0.2  # of every LeakyReLU
 RESIDUAL = 0.2  # every block's change is scaled by this before it is added
+
+
+class TrunkConfig(Params):
+    width: PositiveInt  # channels of the trunk
+    blocks: PositiveInt  # residual blocks, each of three dense blocks
+    growth: PositiveInt  # channels that each conv in a dense block adds
+    downsample: PositiveInt  # the trunk works at 1 / downsample of the resolution; 1 is the paper's
 
 
 class DenseBlock(nn.Module):
@@ -50,14 +60,14 @@ class ResidualTrunk(nn.Module):
     padded by repeating the border and cut off again. Gives the change to the image, not the image.
     """
 
-    def __init__(self, channels: int, width: int, blocks: int, growth: int, downsample: int, batch_norm: bool) -> None:
+    def __init__(self, channels: int, config: TrunkConfig, batch_norm: bool) -> None:
         super().__init__()
-        self.downsample = downsample
-        self.head = nn.Conv2d(channels * downsample**2, width, 3, padding=1)
-        self.blocks = nn.Sequential(*(ResidualBlock(width, growth, batch_norm) for _ in range(blocks)))
+        width, self.downsample = config.width, config.downsample
+        self.head = nn.Conv2d(channels * self.downsample**2, width, 3, padding=1)
+        self.blocks = nn.Sequential(*(ResidualBlock(width, config.growth, batch_norm) for _ in range(config.blocks)))
         self.after_blocks = nn.Conv2d(width, width, 3, padding=1)
         self.before_tail = nn.Conv2d(width, width, 3, padding=1)
-        self.tail = nn.Conv2d(width, 3 * downsample**2, 3, padding=1)
+        self.tail = nn.Conv2d(width, 3 * self.downsample**2, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
         height, width = x.shape[-2:]

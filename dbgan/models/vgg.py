@@ -1,31 +1,30 @@
 """VGG-19 features for the perceptual loss: conv3_3, before its ReLU, of the image normalised as for ImageNet."""
 
 from collections import OrderedDict
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 import torch
+from pydantic import PositiveInt, model_validator
 from torch import Tensor, nn
 
-from dbgan.models.tensors import read_named
+from dbgan.checkpoint import read_tensors
+from dbgan.settings import Params
 
 RANDOM = "random"
 # torchvision's numbering of VGG-19 up to conv3_3 ("features.<n>"): channels of a conv in units of the width, or a pool.
 LAYERS = {0: 1, 2: 1, 4: "pool", 5: 2, 7: 2, 9: "pool", 10: 4, 12: 4, 14: 4}
 
 
-@dataclass(frozen=True)
-class PerceptualParams:
-    """Which VGG-19 measures the perceptual distance."""
-
+class PerceptualParams(Params):
     weights: str  # "random", "imagenet", or a file with torchvision's vgg19 weights (.pth or .safetensors)
-    width: int  # channels of the first layer; 64 in VGG-19, and needed for a weights file
+    width: PositiveInt  # channels of the first layer; 64 in VGG-19, and needed for a weights file
 
-    def __post_init__(self) -> None:
-        if self.width < 1:
-            raise ValueError("perceptual.width must be at least 1")
+    @model_validator(mode="after")
+    def file_has_full_width(self) -> Self:
         if self.weights != RANDOM and self.width != 64:
             raise ValueError("perceptual.width must be 64 unless weights is random")
+        return self
 
 
 class VGGFeatures(nn.Module):
@@ -57,20 +56,12 @@ class VGGFeatures(nn.Module):
                     nn.init.kaiming_normal_(conv.weight, generator=generator)
                     nn.init.zeros_(conv.bias)
         else:
-            self.load_state_dict(_conv_weights(Path(p.weights), self.state_dict()))
+            found = read_tensors(Path(p.weights))
+            for key, ours in self.state_dict().items():
+                if getattr(found.get(key), "shape", None) != ours.shape:
+                    raise ValueError(f"{p.weights}: {key} is missing or has another shape than in VGG-19")
+            self.load_state_dict({key: found[key] for key in self.state_dict()})
         self.requires_grad_(False).eval()
 
     def forward(self, image: Tensor) -> Tensor:
         return self.features((image - self.mean) / self.std)
-
-
-def _conv_weights(path: Path, wanted: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors `wanted` from a torchvision vgg19 file; nothing in the file is executed."""
-    try:
-        found = read_named(path)
-    except ValueError as error:
-        raise ValueError(f"perceptual.weights, {error}") from None
-    for key, tensor in wanted.items():
-        if not isinstance(found.get(key), Tensor) or found[key].shape != tensor.shape:
-            raise ValueError(f"perceptual.weights, {path}: {key} is missing or has another shape than in VGG-19")
-    return {key: found[key] for key in wanted}

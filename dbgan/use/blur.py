@@ -3,12 +3,13 @@
 import hashlib
 import os
 import shutil
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from dbgan import checkpoint, outputs, utils
+from dbgan import outputs, utils
 from dbgan.use import batch
 
 
@@ -32,46 +33,30 @@ def main(
     python -m dbgan blur photos --out pairs --variants 4
     python -m dbgan blur "photos/*.png" --out pairs --seed 7 --model models/bgan.safetensors
     """
-    from dbgan.use import photo_files
+    # Imported here, so that --help is fast.
+    import torch
+
+    from dbgan import checkpoint
+    from dbgan.models.build import BLUR
+    from dbgan.use import inference, photo_files
 
     def targets(path: Path) -> list[Path]:
         return [out / "blur" / photo_files.written_as(path).with_stem(f"{path.stem}_{k}") for k in range(variants)]
 
-    work = batch.jobs(inputs, out, targets)
-
-    import torch
-
-    from dbgan.models.build import BLURS, build_generator
-    from dbgan.use import inference as photo_network
-    from dbgan.use import inference as tiles
-
-    model = batch.weights(model, "bgan.safetensors")
-    network, (name, config) = checkpoint.load(model, build_generator, BLURS), checkpoint.recipe(model)
-    reach, multiple = photo_network.sees(lambda x: network(x, network.draw_noise(x, torch.Generator())), name, config)
-    cuts = tiles.cuts_for(reach, multiple, tile)
+    jobs = batch.jobs(inputs, out, targets)
+    network = checkpoint.load(batch.weights(model, "bgan.safetensors"), BLUR)
     device = outputs.device(torch.get_num_threads())
     network.to(device)
-
-    def blurred(pixels, key: str, watch):
-        """A photograph's blur by the noise map of `key`, drawn once for the whole."""
-        generator = torch.Generator().manual_seed(int.from_bytes(hashlib.sha256(key.encode()).digest()[:7]))
-        height, width = (tiles.framed_size(size, batch.MARGIN, multiple) for size in pixels.shape[:2])
-        noise = network.draw_noise(torch.empty(1).expand(1, 3, height, width), generator)
-
-        @torch.inference_mode()
-        def forward(levels, place):
-            rows, columns = place
-            result = network(photo_files.to_image(levels).to(device), noise[..., rows, columns].to(device))
-            return photo_files.to_pixels(result, levels)
-
-        return tiles.in_tiles(forward, pixels, batch.MARGIN, cuts, watch)
 
     def one(source: Path, missing: list[Path]) -> str:
         photo = photo_files.read(source)
         for target in missing:
-            place = target.relative_to(out / "blur")
-            pixels = blurred(photo.pixels, f"{seed}/{place.as_posix()}", batch.tiles_watched(target.name))
-            sharp = out / "sharp" / place
+            name = target.relative_to(out / "blur")
+            digest = hashlib.sha256(f"{seed}/{name.as_posix()}".encode()).digest()
+            noise = partial(network.draw_noise, generator=torch.Generator().manual_seed(int.from_bytes(digest[:7])))
+            watch = batch.watched(target.name)
+            pixels = inference.restore(network, photo.pixels, batch.MARGIN, tile, device, noise, watch=watch)
+            sharp = out / "sharp" / name
             if photo.turned:  # who reads pixels alone would get pairs of unlike sides
                 with utils.atomic_write(sharp) as part:
                     photo_files.write(part, photo, photo.pixels)
@@ -82,7 +67,7 @@ def main(
                 photo_files.write(part, photo, pixels)
         return photo.note
 
-    batch.each(work, one, force, "blur")
+    batch.each(jobs, one, force, "blur")
 
 
 def link(source: Path, target: Path) -> None:

@@ -5,10 +5,10 @@ from typing import Annotated
 
 import typer
 
-from dbgan import checkpoint, outputs, settings, utils
+from dbgan import outputs, settings, utils
 from dbgan.use import batch
 
-AUTHORS = Path("authors")  # instead of a file: the one that `authors_dbgan` in params.yaml tells where to find
+AUTHORS = Path("authors")  # instead of a file: the one that params.yaml names
 
 
 def main(
@@ -40,48 +40,46 @@ def main(
     python -m dbgan deblur photo.jpg --out restored --released nafnet NAFNet-GoPro-width64.pth
     python -m dbgan deblur photo.jpg --out restored --released dbgan authors
     """
-    from dbgan.data import download
-    from dbgan.use import photo_files
+    # Imported here, so that --help is fast.
+    import torch
+
+    from dbgan import checkpoint
+    from dbgan.models.build import DEBLUR
+    from dbgan.models.deblurgan import DeblurGAN
+    from dbgan.models.released import load_released
+    from dbgan.use import inference, photo_files
 
     if model and released:
         raise typer.BadParameter("--model and --released: name one network, not two")
-    work = batch.jobs(inputs, out, lambda path: [out / photo_files.written_as(path)])
-
-    import torch
-
-    from dbgan.models.build import DEBLURS, build_generator
-    from dbgan.models.released import read_released
-    from dbgan.use import inference as photo_network
-    from dbgan.use import inference as tiles
-    from dbgan.use.inference import ensemble as turned
-
+    jobs = batch.jobs(inputs, out, lambda path: [out / photo_files.written_as(path)])
     if released:
         name, file = released
-        if (name, file) == ("dbgan", AUTHORS):
-            values = settings.load(utils.project_root() / "params.yaml")
-            archive = settings.section(values, "archives", download.Archives).authors_dbgan
-            file = download.fetch(archive, "archives.authors_dbgan")
-        sizes = {"train_size": 256} if name == "nafnet" else {}  # as its authors test on GoPro (TLC)
-        network, config = read_released(name, file, **sizes)
+        if name == "sftnet":
+            raise ValueError("SFTGAN's network enlarges and needs a map of what is where; it does not deblur")
+        changes = {"train_size": 256} if name == "nafnet" else {}  # as its authors test on GoPro (TLC)
+        network = load_released(name, authors_file() if (name, file) == ("dbgan", AUTHORS) else file, **changes)
+        if isinstance(network, DeblurGAN):
+            network.signed = False  # photographs are in [0, 1] here
     else:
-        model = batch.weights(model, "dbgan.safetensors")
-        network, (name, config) = checkpoint.load(model, build_generator, DEBLURS), checkpoint.recipe(model)
-    function = photo_network.photo_network(network, name, config)
-    cuts = tiles.cuts_for(*photo_network.sees(function, name, config), tile)
+        network = checkpoint.load(batch.weights(model, "dbgan.safetensors"), DEBLUR)
     device = outputs.device(torch.get_num_threads())
     network.to(device)
-    function = turned(function) if ensemble else function
-
-    @torch.inference_mode()
-    def restored(levels, _):
-        return photo_files.to_pixels(function(photo_files.to_image(levels).to(device)), levels)
 
     def one(source: Path, targets: list[Path]) -> str:
-        (target,) = targets
         photo = photo_files.read(source)
-        pixels = tiles.in_tiles(restored, photo.pixels, batch.MARGIN, cuts, batch.tiles_watched(source.name))
-        with utils.atomic_write(target) as part:
+        watch = batch.watched(source.name)
+        pixels = inference.restore(network, photo.pixels, batch.MARGIN, tile, device, ensemble=ensemble, watch=watch)
+        with utils.atomic_write(targets[0]) as part:
             photo_files.write(part, photo, pixels)
         return photo.note
 
-    batch.each(work, one, force, "deblur")
+    batch.each(jobs, one, force, "deblur")
+
+
+def authors_file() -> Path:
+    """The paper's authors' own weights, fetched once."""
+    from dbgan.data import download
+
+    values = settings.load(utils.project_root() / "params.yaml")
+    archive = settings.section(values, "archives", download.Archives).authors_dbgan
+    return download.fetch(archive, "archives.authors_dbgan")

@@ -52,19 +52,24 @@ def restore(
     takes the mean of eight flips and turns. `watch` wraps the list of tiles, e.g. in a progress bar.
     """
     rows, columns = (mirrored(size, margin) for size in photo.shape[:2])
+    noise_map = None if noise is None else noise(torch.empty(1).expand(1, 3, len(rows), len(columns)))
     multiple = getattr(network, "multiple", 1)
+
+    def seeing(row: slice, column: slice) -> Function:
+        """The network with its part of the noise map."""
+        if noise_map is None:
+            return in_unit_range(network)
+        part = noise_map[..., row, column].to(device)
+        return in_unit_range(lambda image: network(image, part.expand(-1, -1, *image.shape[-2:])))
+
     if max(len(rows), len(columns)) <= tile:
         cuts = Cuts(tile, 0, 0, multiple)
     else:
-        measured = network if noise is None else lambda image: network(image, noise(image).to(device))
-        cuts = cuts_for(reach(in_unit_range(measured), multiple, device), multiple, tile)
-    frame = torch.empty(1).expand(1, 3, len(rows), len(columns))  # a shape without memory
-    noise_map = None if noise is None else noise(frame)
+        cuts = cuts_for(reach(seeing(slice(1), slice(1)), multiple, device), multiple, tile)
 
     def forward(pixels: np.ndarray, row: slice, column: slice) -> np.ndarray:
         image = photos.to_float(pixels)[None].expand(1, 3, -1, -1).to(device)
-        more = () if noise_map is None else (noise_map[..., row, column].to(device),)
-        function = in_unit_range(lambda x: network(x, *more))
+        function = seeing(row, column)
         restored = (mean_of_turns(function, multiple) if ensemble else function)(image)[0]
         return photos.to_levels(restored.mean(0, keepdim=True) if photo.shape[2] == 1 else restored, photo.dtype)
 

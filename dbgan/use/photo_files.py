@@ -1,6 +1,6 @@
 """Photographs read and written with all that belongs to them: 16 bits, transparency, colour profile, camera data.
 
-What the pipeline trains on is read by `frames`, as 8-bit RGB. What is accepted and refused is the same here.
+The pipeline itself reads photographs as 8-bit RGB, see data/photos.py. Both accept and refuse the same files.
 """
 
 import struct
@@ -11,13 +11,12 @@ from typing import BinaryIO
 import numpy as np
 from PIL import ExifTags, Image
 from PIL.JpegImagePlugin import get_sampling
-from torch import Tensor
 
-from dbgan.data import photos, sixteen_bit
+from dbgan.data import photos
+from dbgan.use import sixteen_bit
 
 EXIF_WIDTH, EXIF_HEIGHT = 0xA002, 0xA003  # tags
 EXIF_SIGNS = (b"eXIf", b"Raw profile type", b"XML:com.adobe.xmp")  # of a PNG file that has some
-MOST_DPI = 1e6  # no camera or scanner has more; damaged files say anything
 SUFFIX_OF = {".gif": ".png"}  # what is written for files of 256 colours
 FORM_OF = {"MPO": "JPEG"}  # what is written for files of several pictures
 QUALITY = 95  # of the formats that lose something
@@ -28,35 +27,23 @@ OPAQUE = ("JPEG", "PPM", "BMP")  # formats without transparency
 
 @dataclass(frozen=True)
 class Photo:
-    """A photograph, upright, and what is to be kept of its file."""
+    """A photograph, upright, and what is kept of its file."""
 
     pixels: np.ndarray  # (H, W, 3) RGB or (H, W, 1) grey, uint8 or uint16
     alpha: np.ndarray | None  # (H, W, 1), the same type
     icc: bytes | None  # colour profile
     exif: bytes  # camera data with orientation 1 and no thumbnail; empty when there are none
-    dpi: tuple | None  # dots per inch
     sampling: int  # of a JPEG's colours, as Pillow numbers it
     turned: bool  # to stand upright: the file's own pixels lie another way
     form: str  # Pillow's name of the format in which it is written
     note: str  # what could not be kept; "" when all could
 
 
-def to_image(pixels: np.ndarray) -> Tensor:
-    """(H, W, 3) or (H, W, 1), uint8 or uint16 -> (1, 3, H, W) float32 in [0, 1]; grey is repeated."""
-    return photos.to_float(pixels)[None].expand(1, 3, -1, -1)
-
-
-def to_pixels(image: Tensor, like: np.ndarray) -> np.ndarray:
-    """(1, 3, H, W) in [0, 1] -> (H, W, C) with the type and channels of `like`; grey is the mean."""
-    image = image[0].mean(0, keepdim=True) if like.shape[2] == 1 else image[0]
-    return photos.to_levels(image, like.dtype)
-
-
 def read(path: Path) -> Photo:
     """A photograph of any format that the pipeline takes; of several pictures the first.
 
-    Raises ValueError naming the file when it cannot be read (photos.Unreadable), or when what is written under its name
-    cannot hold it: known before any work is done.
+    Raises ValueError naming the file when it cannot be read, or when the format of its name cannot hold it: before any
+    work is done.
     """
     form = _form(path)
     with photos.opened(path) as (image, file):
@@ -81,33 +68,29 @@ def _form(path: Path) -> str:
 
 def _decode(image: Image.Image, file: BinaryIO, form: str) -> Photo:
     notes = [f"the first of {n} pictures"] if (n := getattr(image, "n_frames", 1)) > 1 else []
-    is_deep = sixteen_bit.is_deep(image, file)
-    # To look for camera data, Pillow decodes all of a PNG file.
-    may_have_exif = image.format != "PNG" or any(sign in photos.content_of(file) for sign in EXIF_SIGNS)
-    exif, fault = _exif(image) if may_have_exif else (Image.Exif(), "")
+    deep = sixteen_bit.is_deep(image, file)
+    exif, fault = _exif(image, file)
     sampling = get_sampling(image) if image.format in ("JPEG", "MPO") else 0
-    icc, dpi = image.info.get("icc_profile"), _dpi(image)
-    if is_deep:
+    icc = image.info.get("icc_profile")
+    if deep:
         pixels, changed = sixteen_bit.decode(photos.content_of(file), image.format), ""
     else:
         image.load()
         pixels, changed = _levels(image)
-    said = exif.get(photos.ORIENTATION, 1)
-    upright = image.format == "TIFF" and not is_deep  # Pillow turns TIFF files itself
-    pixels = photos.UPRIGHT.get(1 if upright else said, np.asarray)(pixels)
+    orientation = exif.get(photos.ORIENTATION, 1)
+    if deep or image.format != "TIFF":  # which Pillow has turned itself
+        pixels = photos.UPRIGHT.get(orientation, np.asarray)(pixels)
     colours = 3 if pixels.shape[2] > 2 else 1
     alpha = np.ascontiguousarray(pixels[..., colours:]) if pixels.shape[2] > colours else None
     if alpha is not None and form in OPAQUE:
         alpha, notes = None, [*notes, f"{form} files have no transparency, it is dropped"]
-    pixels = np.ascontiguousarray(pixels[..., :colours])
     return Photo(
-        pixels,
+        np.ascontiguousarray(pixels[..., :colours]),
         alpha,
         None if changed else icc,
         _upright(exif, *pixels.shape[:2]),
-        dpi,
         max(sampling, 0),
-        said in photos.UPRIGHT,
+        orientation in photos.UPRIGHT,
         form,
         ", ".join(filter(None, [*notes, changed, fault])),
     )
@@ -125,21 +108,16 @@ def _levels(image: Image.Image) -> tuple[np.ndarray, str]:
     return levels if levels.ndim == 3 else levels[..., None], changed
 
 
-def _dpi(image: Image.Image) -> tuple | None:
-    dpi = image.info.get("dpi")
-    return dpi if dpi and all(0 < float(value) < MOST_DPI for value in dpi) else None
-
-
-def _exif(image: Image.Image) -> tuple[Image.Exif, str]:
-    """Camera data without tags that say how a TIFF file lies on disk; none, and a note, when they are damaged.
-
-    Read before the pixels, with which Pillow turns a TIFF file and drops its orientation.
-    """
+def _exif(image: Image.Image, file: BinaryIO) -> tuple[Image.Exif, str]:
+    """Camera data; none, and a note, when they are damaged. Read before the pixels, with which Pillow turns a TIFF file
+    and drops its orientation."""
+    copy = Image.Exif()
+    if image.format == "PNG" and not any(sign in photos.content_of(file) for sign in EXIF_SIGNS):
+        return copy, ""  # to look for camera data, Pillow would decode all of the file
     try:
         exif = image.getexif()
-        for tag in sixteen_bit.LAYOUT & set(exif) if image.format == "TIFF" else ():
+        for tag in set(exif) - sixteen_bit.DESCRIPTIVE if image.format == "TIFF" else ():
             del exif[tag]
-        copy = Image.Exif()
         copy.load(exif.tobytes() if exif else b"")
         return copy, ""
     except (struct.error, ValueError, TypeError, KeyError, AttributeError, SyntaxError, OverflowError):
@@ -164,17 +142,14 @@ def write(path: Path, photo: Photo, pixels: np.ndarray) -> None:
     """
     if photo.alpha is not None:
         pixels = np.concatenate([pixels, photo.alpha], axis=2)
-    if photo.form in ("PNG", "TIFF"):
-        write = sixteen_bit.write_png if photo.form == "PNG" else sixteen_bit.write_tiff
-        return write(path, pixels, photo.icc, photo.exif, photo.dpi)
-    if pixels.dtype == np.uint16 and photo.form == "JPEG2000":
-        return sixteen_bit.write_jpeg2000(path, pixels)
-    if pixels.dtype == np.uint16 and pixels.shape[2] > 1:
-        return sixteen_bit.write_ppm(path, pixels)
-    options = {"icc_profile": photo.icc, "exif": photo.exif, "dpi": photo.dpi}
-    options = {key: value for key, value in options.items() if value}
-    if photo.form in LOSSY:
-        options["quality"] = QUALITY
+    if photo.form == "PNG":
+        return sixteen_bit.write_png(path, pixels, photo.icc, photo.exif)
+    if photo.form == "TIFF":
+        return sixteen_bit.write_tiff(path, pixels, photo.icc, photo.exif)
+    if pixels.dtype == np.uint16 and (photo.form == "JPEG2000" or pixels.shape[2] > 1):
+        return sixteen_bit.write_bare(path, pixels, photo.form)
+    options = {"quality": QUALITY} if photo.form in LOSSY else {}
     if photo.form == "JPEG" and pixels.shape[2] == 3:
         options["subsampling"] = photo.sampling
-    Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels).save(path, format=photo.form, **options)
+    image = Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
+    image.save(path, format=photo.form, icc_profile=photo.icc, exif=photo.exif, **options)

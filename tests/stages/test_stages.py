@@ -105,7 +105,7 @@ def test_two_runs_give_equal_bytes(tmp_path, inside, chain, write_photos, write_
 
 def test_bgan_learns_from_pairs_too(copied, write_params):
     unpaired = (copied / "models" / "bgan.safetensors").read_bytes()
-    write_params(copied / "params.yaml", {"bgan.pairing": "paired"})
+    write_params(copied / "params.yaml", {"train_bgan.method": "paired"})
     run_well("train_bgan", "synthesize")
     assert (copied / "models" / "bgan.safetensors").read_bytes() != unpaired
     header = (copied / "metrics" / "train_bgan_curve.csv").read_text().splitlines()[0]

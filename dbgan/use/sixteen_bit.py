@@ -18,15 +18,10 @@ from dbgan.data import photos
 # of the time.
 STRATEGY, FILTER = zlib.Z_RLE, imagecodecs.PNG.FILTER.PAETH
 PNG_HEADER = 33  # bytes of the signature and of the chunk that must come first
-# Tags that say how a TIFF file lies on disk, not what its photograph shows.
-LAYOUT = {*range(254, 260), 262, 266, 273, *range(277, 282), 284, 317, *range(320, 326), 330, 338, 339, 347, 529, 530}
-LAYOUT |= {531, 532, 34675}
-LAYOUT |= {700, 34377, 37724}  # XMP, and Photoshop's own data: layers, a thumbnail of the blurred photograph
-DIRECTORIES = (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo)  # of tags, within the tags
-JPEG2000_SIZE, DEPTH_AT = (
-    b"\xff\x4f\xff\x51",
-    42,
-)  # how its header begins; where the first channel's depth less 1 stands
+# TIFF tags about the photograph and its camera; the others lay out the file, or hold layers of the blurred photograph.
+DESCRIPTIVE = {270, 271, 272, 274, 282, 283, 296, 305, 306, 315, 316, 33432, ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo}
+DIRECTORIES = (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo)  # tags that hold tags
+JPEG2000_SIZE, DEPTH_AT = b"\xff\x4f\xff\x51", 42  # its header begins so; there is the first channel's depth less 1
 
 
 def is_deep(image: Image.Image, file: BinaryIO) -> bool:
@@ -79,7 +74,7 @@ def _straight(levels: np.ndarray, extra: tuple[int, ...]) -> np.ndarray:
     return np.concatenate([levels, alpha], axis=2)
 
 
-def write_png(path: Path, pixels: np.ndarray, icc: bytes | None, exif: bytes, dpi: tuple | None) -> None:
+def write_png(path: Path, pixels: np.ndarray, icc: bytes | None, exif: bytes) -> None:
     """(H, W, C) uint8 or uint16 with C of 1 to 4: grey, grey and alpha, RGB, RGB and alpha; with its metadata."""
     levels = np.squeeze(pixels, 2) if pixels.shape[2] == 1 else pixels
     encoded = imagecodecs.png_encode(levels, strategy=STRATEGY, filter=FILTER)
@@ -87,29 +82,22 @@ def write_png(path: Path, pixels: np.ndarray, icc: bytes | None, exif: bytes, dp
         file.write(encoded[:PNG_HEADER])
         if icc:
             putchunk(file, b"iCCP", b"ICC Profile\0\0" + zlib.compress(icc))
-        if dpi:
-            per_metre = (round(float(value) / 0.0254).to_bytes(4, "big") for value in dpi)
-            putchunk(file, b"pHYs", b"".join(per_metre) + b"\1")
         if exif:
             putchunk(file, b"eXIf", exif.removeprefix(b"Exif\0\0"))
         file.write(memoryview(encoded)[PNG_HEADER:])
 
 
-def write_jpeg2000(path: Path, pixels: np.ndarray) -> None:
-    """(H, W, C) uint16 as in `write_png`, without loss and metadata."""
-    levels = np.squeeze(pixels, 2) if pixels.shape[2] == 1 else pixels
-    path.write_bytes(imagecodecs.jpeg2k_encode(levels, level=0, reversible=True))
+def write_bare(path: Path, pixels: np.ndarray, form: str) -> None:
+    """(H, W, C) uint16 as JPEG 2000 without loss, or (H, W, 3) as PPM; no metadata."""
+    height, width, channels = pixels.shape
+    if form == "JPEG2000":
+        levels = np.squeeze(pixels, 2) if channels == 1 else pixels
+        path.write_bytes(imagecodecs.jpeg2k_encode(levels, level=0, reversible=True))
+    else:
+        path.write_bytes(b"P6\n%d %d\n65535\n" % (width, height) + pixels.astype(">u2").tobytes())
 
 
-def write_ppm(path: Path, pixels: np.ndarray) -> None:
-    """(H, W, 3) uint16; the format has no metadata."""
-    height, width, _ = pixels.shape
-    with path.open("wb") as file:
-        file.write(b"P6\n%d %d\n65535\n" % (width, height))
-        file.write(pixels.astype(">u2").tobytes())
-
-
-def write_tiff(path: Path, pixels: np.ndarray, icc: bytes | None, exif: bytes, dpi: tuple | None) -> None:
+def write_tiff(path: Path, pixels: np.ndarray, icc: bytes | None, exif: bytes) -> None:
     """(H, W, C) as in `write_png`, uint8 or uint16; one strip, deflated differences of neighbours.
 
     With tags by Pillow's class for them: neither its own TIFF files nor tifffile's hold the camera's (Exif and GPS)
@@ -127,13 +115,10 @@ def write_tiff(path: Path, pixels: np.ndarray, icc: bytes | None, exif: bytes, d
         camera[ExifTags.IFD.Interop] = kept.get_ifd(ExifTags.IFD.Interop)
     tags[256], tags[257], tags[258] = width, height, (8 * pixels.itemsize,) * channels
     tags[259], tags[317] = 8, 2  # deflate, of differences
-    tags[262] = 2 if channels > 2 else 1
-    tags[273], tags[277], tags[278], tags[279] = 0, channels, height, len(data)
-    tags[284] = 1
+    tags[262], tags[277] = 2 if channels > 2 else 1, channels
+    tags[273], tags[278], tags[279], tags[284] = 0, height, len(data), 1
     if channels in (2, 4):
         tags[338] = 2  # alpha that the colours are not multiplied by
-    if dpi:
-        tags[282], tags[283], tags[296] = float(dpi[0]), float(dpi[1]), 2
     if icc:
         tags[34675] = icc
     with path.open("wb") as file:
