@@ -1,7 +1,5 @@
 """The camera-shake simulator: what it must leave alone, and what it must not."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 import torch
@@ -9,7 +7,15 @@ import torch
 from dbgan.data import camera_shake
 from dbgan.data.camera_shake import ShakeParams
 
-STILL = ShakeParams((0.0, 0.0), 0.0, (0.0, 0.0), response_gamma=1.0, noise=0.0, jpeg_quality=None)
+STILL = ShakeParams(
+    length_px=(0.0, 0.0), rotation_deg=0.0, defocus_px=(0.0, 0.0), response_gamma=1.0, noise=0.0, jpeg_quality=None
+)
+
+
+def replace(camera: ShakeParams, **changes) -> ShakeParams:
+    return ShakeParams(**camera.model_dump() | changes)
+
+
 SHAKEN = replace(STILL, length_px=(4.0, 12.0), rotation_deg=0.3)
 
 
