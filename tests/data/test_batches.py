@@ -66,8 +66,9 @@ def test_a_batch_holds_images_in_bytes_and_a_stream_gives_them_to_networks(deblu
         assert torch.equal(images, stored.movedim(-1, 1).float() / 255)
 
 
-def test_item_n_is_a_function_of_seed_and_n(deblur):
+def test_item_n_is_a_function_of_seed_and_n(deblur, crops, synthetic):
     data = deblur()
+    assert data.digests == [crops.digest, synthetic.digest]
     forward = [data[n] for n in range(4)]
     backward = [deblur()[n] for n in reversed(range(4))][::-1]
     assert all(equal(a, b) for a, b in zip(forward, backward, strict=True))
@@ -85,15 +86,11 @@ def test_a_blurred_image_and_its_sharp_one_are_the_same_place(deblur, realistic)
         assert (blurred[..., 2] > 0).all()
 
 
-@pytest.mark.parametrize(("realistic", "kind"), [(0, PAIRED), (1, REALISTIC)])
-def test_a_share_of_none_or_all_is_exactly_that(deblur, realistic, kind):
-    assert kinds(deblur(realistic), 20) == {kind: 20 * BATCH}
-
-
-def test_a_share_of_half_is_about_half(deblur):
-    counts = kinds(deblur(0.5), 100)
-    assert counts.keys() == {PAIRED, REALISTIC}
-    assert 160 <= counts[REALISTIC] <= 240
+@pytest.mark.parametrize(("realistic", "least", "most"), [(0, 0, 0), (0.5, 160, 240), (1, 400, 400)])
+def test_bgans_blurs_have_the_share_asked_for(deblur, realistic, least, most):
+    counts = kinds(deblur(realistic), 100)
+    assert counts[PAIRED] + counts[REALISTIC] == 400
+    assert least <= counts[REALISTIC] <= most
 
 
 def test_a_blur_batch_holds_a_pair_and_an_unpaired_real_photograph(crops):
@@ -134,10 +131,6 @@ def test_blurs_of_other_crops_are_refused_with_both_files(tmp_path, synthetic):
             file.write(f"paired/{side}", np.stack([crop(kind, i + 1) for i in range(CROPS)]))
     with pytest.raises(ValueError, match=r"synthetic\.h5: .*other\.h5; run the stage synthesize"):
         DeblurBatches(h5.Reader(tmp_path / "other.h5"), synthetic, MixParams(realistic=0.5), BATCH, PATCH, 0)
-
-
-def test_digests_name_both_files(deblur, crops, synthetic):
-    assert deblur().digests == [crops.digest, synthetic.digest]
 
 
 def test_a_patch_is_the_one_that_slicing_gives_for_both_images_of_a_pair():

@@ -56,11 +56,10 @@ def test_crops_are_those_of_the_photographs(place):
     assert np.array_equal(crops(root, "real/blurred"), wanted)
 
 
-@pytest.mark.parametrize("match", [False, True])
-def test_any_number_of_workers_gives_the_same_bytes(place, monkeypatch, match):
-    root = place({"crop.match_color": match})
+def test_any_number_of_workers_gives_the_same_bytes(place, monkeypatch):
+    root = place({"crop.match_color": True})
     made = set()
-    for workers in ("0", "1", "5"):
+    for workers in ("0", "5"):
         monkeypatch.setenv("DBGAN_WORKERS", workers)
         made.add(built(root)[0])
     assert len(made) == 1
@@ -81,11 +80,6 @@ def test_photographs_without_texture_and_their_crops_are_left_out_and_counted(pl
     assert np.array_equal(crops(root, "paired/sharp"), wanted)
     _, found = built(place())
     assert found["paired_crops_left_out"] == found["real_crops_left_out"] == 0
-
-
-def test_a_texture_that_no_crop_has_is_refused(place):
-    root = place({"crop.min_texture": 127.0})
-    ends_in_one_line(root, "build_h5", "crop.min_texture, 127", "paired")
 
 
 def test_shift_over_1px_are_counted_and_the_worst_is_named(place):
@@ -149,7 +143,8 @@ def test_a_listing_that_is_not_utf_8_is_named(place):
     ends_in_one_line(root, "build_h5", "data/raw/frames.json", "listing")
 
 
-@pytest.mark.parametrize("after", [0.0, 0.05, 0.2])
+@pytest.mark.slow
+@pytest.mark.parametrize("after", [0.0, 0.2])
 def test_a_killed_build_leaves_what_was_there_and_the_next_one_ends_the_same(place, write_photos, after):
     root = place()
     whole, found = built(root)
