@@ -55,5 +55,3 @@ def test_crops_with_less_texture_than_asked_for_are_left_out(least, kept):
     frame[:2, 8:], frame[2:, 8:] = 0, 255
     p = params(4, 4, least)
     assert crops.textured(frame, p) == [(0, x) for x in kept]
-
-

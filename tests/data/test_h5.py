@@ -72,15 +72,12 @@ def test_crops_are_windows_into_photographs_stored_once(tmp_path):
 
 def test_a_photograph_written_twice_is_stored_once(tmp_path):
     photo = np.random.default_rng(1).integers(0, 256, (100, 100, 3), dtype=np.uint8)
-    for name, count in (("one", 1), ("two", 2)):
-        with h5.create(tmp_path / f"{name}.h5") as file:
-            for i in range(count):
-                file.write(f"paired/sharp/{i:06}", photo)
-            file.crops("paired", np.array([[count - 1, 50, 50]]), 20)
-        reader = h5.Reader(tmp_path / f"{name}.h5")
-        assert np.array_equal(reader.rows("paired/sharp", 0), photo[50:70, 50:70])
-    one, two = ((tmp_path / f"{name}.h5").stat().st_size for name in ("one", "two"))
-    assert two - one < 5000
+    with h5.create(tmp_path / "a.h5") as file:
+        for i in range(3):
+            file.write(f"paired/sharp/{i:06}", photo)
+        file.crops("paired", np.array([[2, 50, 50]]), 20)
+    assert np.array_equal(h5.Reader(tmp_path / "a.h5").rows("paired/sharp", 0), photo[50:70, 50:70])
+    assert (tmp_path / "a.h5").stat().st_size < 1.5 * photo.nbytes
 
 
 def test_equal_data_are_equal_bytes_and_equal_digests(tmp_path):
@@ -141,7 +138,9 @@ def test_an_unwritable_place_is_an_os_error_naming_it(tmp_path):
 def test_threads_share_a_reader(tmp_path):
     reader = h5.Reader(make(tmp_path / "a.h5"))
     with ThreadPoolExecutor(4) as pool:
-        assert all(pool.map(lambda i: np.array_equal(reader.rows("synthetic/blurred", i % 5), IMAGES[i % 5]), range(200)))
+        assert all(
+            pool.map(lambda i: np.array_equal(reader.rows("synthetic/blurred", i % 5), IMAGES[i % 5]), range(200))
+        )
 
 
 @pytest.mark.parametrize("room", [0, 3000, 30_000, 1_000_000])

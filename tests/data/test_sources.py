@@ -67,7 +67,11 @@ def test_gopro_goes_with_rwbi(find, tmp_path):
 
 @pytest.mark.parametrize(
     ("real", "root", "path"),
-    [("folder", "mine", "Ünder the sea.jpg"), ("rwbi", "rwbi", "x/1.jpg"), ("sample", "raw", "real_blur/simulated.jpg")],
+    [
+        ("folder", "mine", "Ünder the sea.jpg"),
+        ("rwbi", "rwbi", "x/1.jpg"),
+        ("sample", "raw", "real_blur/simulated.jpg"),
+    ],
 )
 @pytest.mark.parametrize(("source", "pairs"), [("folder", "photos"), ("gopro", "gopro"), ("sample", "raw")])
 def test_real_blur_may_come_from_elsewhere(find, tmp_path, source, pairs, real, root, path):

@@ -3,7 +3,7 @@
 import json
 import shutil
 
-from commands import ends_in_one_line, files, run, run_well
+from commands import files, run, run_well
 from PIL import Image
 
 
@@ -43,14 +43,6 @@ def test_what_cannot_be_used_is_set_aside_said_and_counted(copied, write_params)
     }
     assert "1 set aside: an empty file (first: train/sharp/2.png)" in result.stderr
     assert [frame["path"] for frame in listing(copied)["train_sharp"]] == ["train/sharp/1.png", "train/sharp/3.png"]
-
-
-def test_nothing_that_is_tested_on_stays_in_training(copied, write_params):
-    """Even where the photographs of both are equal in all but their names."""
-    shutil.rmtree(copied / "photos" / "test")
-    shutil.copytree(copied / "photos" / "train", copied / "photos" / "test")
-    write_params(copied / "params.yaml", {"data.max_rejected": 1})
-    ends_in_one_line(copied, "download", "no pair is left to train on: 4 x is among the test pairs too")
 
 
 def test_without_a_test_folder_the_split_is_said_and_repeats(copied):
@@ -95,10 +87,3 @@ def test_a_csv_file_names_pairs_in_folders_of_any_layout(copied, write_params):
     assert listing(copied)["root"] == "photos"
     found = summary(copied)
     assert (found["train_pairs"], found["test_pairs"], found["real_blur"]) == (3, 1, 1)
-
-
-def test_any_number_of_threads_gives_equal_bytes(copied, monkeypatch):
-    first = files(copied)
-    monkeypatch.setenv("DBGAN_WORKERS", "3")
-    run_well("download")
-    assert files(copied) == first
