@@ -10,7 +10,7 @@ from commands import ends_in_one_line, files, run_well
 from dbgan import utils
 from dbgan.models.vgg import PerceptualParams, VGGFeatures
 
-SECTION = "imagenet_vgg19"
+SECTION = "archives.vgg19"
 CHANGES = {"perceptual.weights": "imagenet", "scales.sample.perceptual.width": 64, f"{SECTION}.url": None}
 
 
