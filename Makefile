@@ -1,36 +1,49 @@
 # The one list of tasks, the same by hand and in CI. `make repro` and `make test` install what they need.
 PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
+PYTEST = OMP_NUM_THREADS=1 python -m pytest -n auto --dist loadfile
 
-.PHONY: repro test bench ablations gallery ui check format
+.PHONY: repro test test-slow test-all check format deps bench ablations gallery ui
 
 repro: .venv/installed
 	dvc repro
 
-test: check  # on all cores, one thread each; the longest files first
-	OMP_NUM_THREADS=1 python -m pytest -n auto --dist loadfile --no-loadscope-reorder tests/test_pipeline*.py tests
+test: check  # what the README promises, in minutes: on all cores, one thread each
+	$(PYTEST) -m "not slow"
 
-bench: .venv/installed
-	python -m benchmarks.suite
+test-slow: .venv/installed  # kills, DVC with queue and remote, a browser, a server; the longest files first
+	$(PYTEST) -m slow --no-loadscope-reorder tests/test_pipeline*.py tests
 
-ablations: .venv/installed  # hours; what is done is not done again
-	python -m ablations.run
-	python -m ablations.pictures
-
-gallery: .venv/installed  # the README's pictures, from those of the last run
-	python -m dbgan.gallery results/panels docs/gallery
-
-ui: .venv/installed  # one web worker and no job workers: half a gigabyte instead of two and a half
-	MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false MLFLOW_DISABLE_TELEMETRY=true \
-		mlflow ui --backend-store-uri sqlite:///mlflow.db --workers 1
+test-all: test test-slow
 
 check: .venv/installed
 	ruff format --check .
 	ruff check .
+	lint-imports
+	mypy
+	python .ci/deps.py --check
 
 format: .venv/installed
 	ruff format .
 	ruff check --fix .
+
+deps: .venv/installed  # dvc.yaml: the code that each stage depends on
+	python .ci/deps.py
+
+bench: .venv/installed
+	python -m benchmarks
+
+ablations: .venv/installed  # hours; what is done is not done again
+	python -m ablations.run
+	python -m ablations.table
+
+gallery: .venv/installed  # the README's pictures, from those of the last run
+	python -m dbgan.gallery results/panels docs/gallery
+
+PORT ?= 5000
+ui: .venv/installed  # one web worker and no job workers: half a gigabyte instead of two and a half
+	MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false MLFLOW_DISABLE_TELEMETRY=true \
+		mlflow ui --backend-store-uri sqlite:///mlflow.db --workers 1 --port $(PORT)
 
 .venv/installed: requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

@@ -1,58 +1,61 @@
-"""Queues through DVC what the plan still lacks, runs the queue, and writes the page: python -m ablations.run
+"""Queue what the plan still lacks and run it through DVC: python -m ablations.run
 
 What is done is not done again, so an interrupted run goes on; DVC's workers go on by themselves meanwhile.
 """
 
+import sys
 import time
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from ablations import page, plan, records
+from ablations import plan
 from dbgan import utils
+from dbgan.report import output
 
 POLL = 30  # seconds between two looks at the queue
 BUSY = {"Queued", "Running"}  # states of DVC's queue
 
 
-def main(
-    jobs: Annotated[int, typer.Option(help="Experiments at the same time, each on one thread.")] = 2,
-    csv: Path = Path("docs/ablations.csv"),
-    out: Path = Path("docs/ablations.md"),
-) -> None:
-    """Run all experiments of the plan and write their figures to CSV and OUT."""
-    if not 1 <= jobs <= len(plan.SEEDS):
-        raise ValueError(f"--jobs {jobs}: 1 to {len(plan.SEEDS)}, as many baselines as can run side by side")
-    root = utils.project_root()
-    ready, states = records.done(root), records.states(root)
-    for variant, seed in plan.experiments():
-        name = plan.experiment(variant, seed)
-        if name in ready or states.get(name) in BUSY:
-            continue
+def main(jobs: Annotated[int, typer.Option(min=1, help="Experiments at once, each on one thread.")] = 2) -> None:
+    """Run all experiments of the plan that are not done."""
+    root, plans = utils.project_root(), plan.experiments()
+    done, states = revisions(root), queue(root)
+    for name in [name for name in plans if name not in done and states.get(name) not in BUSY]:
         if name in states:  # failed, or its result was removed
-            records.dvc(root, "queue", "remove", name)
-        changes = [part for key, value in plan.settings(variant, seed).items() for part in ("-S", f"{key}={value}")]
-        records.dvc(root, "exp", "run", "--queue", "--quiet", "--name", name, *changes)
-    records.dvc(root, "queue", "start", "--jobs", str(jobs))
-    wait(root)
-    ready = records.done(root)
-    if ready:
-        page.update(records.collected(ready), csv, out)
-    names = [plan.experiment(*one) for one in plan.experiments()]
-    if failed := [name for name in names if name not in ready]:
-        others = f"the others are in {out}" if ready else f"{out} stays as it is"
-        raise ValueError(f"{', '.join(failed)} failed; `dvc queue logs NAME` says why; {others}")
-
-
-def wait(root: Path) -> None:
-    """Wait until none of the plan's experiments is queued or running."""
-    with utils.progress(None, total=len(plan.experiments()), desc="ablations", unit="experiment") as bar:
+            dvc(root, "queue", "remove", name)
+        dvc(root, "exp", "run", "--queue", "--quiet", "--name", name, *(f"-S{change}" for change in plans[name]))
+    dvc(root, "queue", "start", "--jobs", str(min(jobs, len(plan.SEEDS))))  # more baselines cannot run side by side
+    with utils.progress(total=len(plans), desc="ablations", unit="experiment") as bar:
         busy = True
         while busy:
             time.sleep(POLL)
-            busy = BUSY & set(records.states(root).values())
-            bar.update(len(records.done(root)) - bar.n)
+            busy = BUSY & set(queue(root).values())
+            bar.update(len(revisions(root)) - bar.n)
+    if failed := ", ".join(name for name in plans if name not in revisions(root)):
+        raise ValueError(f"{failed} failed; `dvc queue logs NAME` says why; `python -m ablations.table` shows the rest")
+
+
+def revisions(root: Path) -> dict[str, str]:
+    """The commits of the plan's experiments that are done, whatever commit they started from, by name.
+
+    Read from git: `dvc exp show` looks into the folders of running ones, too, and may wait forever for one that ends
+    meanwhile.
+    """
+    refs = output(root, "git", "for-each-ref", "--format=%(objectname) %(refname:lstrip=-1)", "refs/exps").splitlines()
+    found = {name: revision for revision, name in map(str.split, refs)}
+    return {name: found[name] for name in plan.experiments() if name in found}
+
+
+def queue(root: Path) -> dict[str, str]:
+    """Queued, Running, Success or Failed, of the plan's experiments in DVC's queue."""
+    rows = [line.split() for line in dvc(root, "queue", "status").splitlines()]
+    return {row[1]: row[-1] for row in rows if len(row) > 2 and row[1] in plan.experiments()}
+
+
+def dvc(root: Path, *arguments: str) -> str:
+    return output(root, sys.executable, "-m", "dvc", *arguments)
 
 
 app = utils.app(main)

@@ -1,6 +1,4 @@
-"""The README's gallery, cut from the evaluation's pictures at their own size:
-python -m dbgan.gallery results/panels docs/gallery
-"""
+"""The README's pictures, cut from the panels at their own size: python -m dbgan.gallery results/panels docs/gallery"""
 
 from pathlib import Path
 
@@ -8,48 +6,33 @@ import numpy as np
 from PIL import Image
 
 from dbgan import utils
-from dbgan.panels import save_jpeg, side_by_side, stacked
-from dbgan.reporting import images
+from dbgan.panels import join, split
 
-# Each picture's file and rows: a panel of the evaluation, how many photographs it shows, and the corner (y, x) and size
-# (height, width) of what is cut out of each of them.
+# Each picture's rows: a panel, how many photographs it holds, and the rows and columns that are cut out of each.
 PICTURES = {
     "deblurred.jpg": [
-        ("test_0000", 3, (10, 110), (216, 288)),
-        ("test_0007", 3, (80, 120), (216, 288)),
-        ("test_0011", 3, (60, 130), (216, 288)),
+        ("test_0000", 3, np.s_[10:226, 110:398]),
+        ("test_0007", 3, np.s_[80:296, 120:408]),
+        ("test_0011", 3, np.s_[60:276, 130:418]),
     ],
-    "real.jpg": [
-        ("real_0000", 2, (120, 10), (280, 432)),
-        ("real_0010", 2, (230, 60), (280, 432)),
-    ],
+    "real.jpg": [("real_0000", 2, np.s_[120:400, 10:442]), ("real_0010", 2, np.s_[230:510, 60:492])],
     "bgan.jpg": [
-        ("bgan_0000", 4, (290, 90), (214, 214)),
-        ("bgan_0004", 4, (60, 110), (214, 214)),
-        ("bgan_0011", 4, (60, 130), (214, 214)),
+        ("bgan_0000", 4, np.s_[290:504, 90:304]),
+        ("bgan_0004", 4, np.s_[60:274, 110:324]),
+        ("bgan_0011", 4, np.s_[60:274, 130:344]),
     ],
 }
 
 
-def cut(photos: list[Image.Image], corner: tuple[int, int], size: tuple[int, int]) -> np.ndarray:
-    """The same part of photographs of one size, side by side. Raises ValueError when they are too small."""
-    (y, x), (high, wide) = corner, size
-    parts = [np.asarray(photo)[y : y + high, x : x + wide] for photo in photos]
-    if parts[0].shape[:2] != size:
-        raise ValueError(f"photographs of {photos[0].width} x {photos[0].height} pixels have no {size} at {corner}")
-    return side_by_side(parts)
-
-
 def main(panels: Path, out: Path) -> None:
-    """Cut the gallery's pictures out of those in PANELS and write them to OUT."""
-    made = {}
+    """Cut the README's pictures out of the panels in PANELS and write them to OUT."""
     for name, rows in PICTURES.items():
-        shown = [(images.photographs(panels / f"{panel}.png", count), *place) for panel, count, *place in rows]
-        made[name] = stacked([cut(*row) for row in shown])
-    out.mkdir(parents=True, exist_ok=True)
-    for name, picture in made.items():
-        with utils.atomic_write(out / name) as part:
-            save_jpeg(part, picture)
+        cuts = [
+            [photo[part] for photo in split(np.asarray(Image.open(panels / f"{panel}.png")), count)]
+            for panel, count, part in rows
+        ]
+        with utils.atomic_write(out / name) as path:
+            Image.fromarray(join([join(cut) for cut in cuts], axis=0)).save(path, "JPEG", quality=95, subsampling=0)
 
 
 app = utils.app(main)

@@ -14,6 +14,9 @@ from torch.nn.functional import binary_cross_entropy_with_logits as bce
 
 Objective = Literal["relativistic", "vanilla", "lsgan", "wgan-gp"]
 PENALTY = 10.0  # weight of the gradient penalty (Gulrajani et al.)
+VISIBLE = 0.015  # mean absolute difference of the 4 x 4 blocks of two blurs that are clearly unlike
+GAUSSIAN = (0.05, 0.25, 0.4, 0.25, 0.05)  # Burt and Adelson, "The Laplacian Pyramid as a Compact Image Code", 1983
+EDGE_WEIGHT = 0.05  # of the edge loss against the Charbonnier loss (MPRNet, Sec. 3)
 
 
 def rbl_generator(real: Tensor, fake: Tensor) -> Tensor:
@@ -93,20 +96,6 @@ def draw_share(like: Tensor, generator: torch.Generator) -> Tensor:
     return torch.rand(len(like), 1, 1, 1, generator=generator).to(like.device, non_blocking=True)
 
 
-def penalty(
-    objective: Objective, critic: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor, share: Tensor
-) -> Tensor:
-    """What the critic's loss is to be raised by: PENALTY gradient penalties for "wgan-gp", 0 for all others."""
-    if objective != "wgan-gp":
-        return torch.zeros(())
-    return PENALTY * gradient_penalty(critic, real, fake, share)
-
-
-VISIBLE = 0.015  # mean absolute difference of the 4 x 4 blocks of two blurs that are clearly unlike
-GAUSSIAN = (0.05, 0.25, 0.4, 0.25, 0.05)  # Burt and Adelson, "The Laplacian Pyramid as a Compact Image Code", 1983
-EDGE_WEIGHT = 0.05  # of the edge loss against the Charbonnier loss (MPRNet, Sec. 3)
-
-
 def perceptual(output: Tensor, target: Tensor, features: Callable[[Tensor], Tensor]) -> Tensor:
     """Mean squared distance of VGG-19 features. output, target: (N, 3, H, W) in [0, 1]."""
     with torch.no_grad():
@@ -124,7 +113,7 @@ def color(output: Tensor, target: Tensor) -> Tensor:
     return F.l1_loss(F.avg_pool2d(output, 16), F.avg_pool2d(target, 16))
 
 
-def sameness(a: Tensor, b: Tensor) -> Tensor:
+def mode_seeking(a: Tensor, b: Tensor) -> Tensor:
     """How far two noise maps' blurs of the same photographs are from differing visibly; 0 when all do.
 
     a, b: (N, 3, H, W) in [0, 1], H and W multiples of 16. The idea is the mode-seeking term of Mao et al., "Mode
@@ -174,11 +163,7 @@ def multi_stage(stages: list[Tensor], target: Tensor) -> Tensor:
     return sum(charbonnier(output, target) + EDGE_WEIGHT * edge(output, target) for output in stages)
 
 
-def squared_error(output: Tensor, target: Tensor) -> Tensor:
-    """Mean squared error of a batch in [0, 1], the output clamped; for `psnr`, without gradient."""
-    return F.mse_loss(output.detach().clamp(0, 1), target)
-
-
-def psnr(error: Tensor) -> Tensor:
-    """PSNR in dB of a mean squared error, at most 100: how a training goes, no test figure."""
+def psnr(output: Tensor, target: Tensor) -> Tensor:
+    """PSNR in dB of a batch in [0, 1], the output clamped, at most 100; without gradient: how a training goes."""
+    error = F.mse_loss(output.detach().clamp(0, 1), target)
     return -10 * torch.log10(error.clamp_min(1e-10))

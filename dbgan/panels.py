@@ -1,56 +1,29 @@
-"""Pictures of results: photographs side by side, and the curves of the trainings."""
-
-from pathlib import Path
+"""Panels: photographs of one size side by side in one picture; the evaluation joins them, the report splits them."""
 
 import numpy as np
-from PIL import Image
 
 GAP = 8  # white pixels between two photographs
-PLOTS_A_ROW = 5
-QUALITY = 95  # of JPEG, colours at full resolution
 
 
-def side_by_side(images: list[np.ndarray]) -> np.ndarray:
-    """(H, W, 3) uint8 images, cut to the smallest height, in a row with white gaps."""
-    height = min(len(image) for image in images)
-    gap = np.full((height, GAP, 3), 255, np.uint8)
-    row = [part for image in images for part in (image[:height], gap)]
-    return np.concatenate(row[:-1], axis=1)
+def join(images: list[np.ndarray], axis: int = 1) -> np.ndarray:
+    """(H, W, 3) uint8 images with white gaps, in a row (axis 1) or a column (axis 0), cut to the smallest of the other
+    side."""
+    images = [image.swapaxes(0, axis) for image in images]
+    shortest = min(image.shape[1] for image in images)
+    gap = np.full((GAP, shortest, 3), 255, np.uint8)
+    parts = [part for image in images for part in (image[:, :shortest], gap)]
+    return np.concatenate(parts[:-1]).swapaxes(0, axis)
 
 
-def stacked(rows: list[np.ndarray]) -> np.ndarray:
-    """Rows of one width below each other, with white gaps."""
-    return side_by_side([row.swapaxes(0, 1) for row in rows]).swapaxes(0, 1)
+def split(panel: np.ndarray, count: int) -> list[np.ndarray]:
+    """The `count` photographs of a row made by `join`. Raises ValueError for any other picture."""
+    width, rest = divmod(panel.shape[1] - GAP * (count - 1), count)
+    lefts = [i * (width + GAP) for i in range(count)]
+    if rest or width < 1 or any(panel[:, left - GAP : left].min(initial=255) < 255 for left in lefts[1:]):
+        raise ValueError(f"not {count} photographs of one width side by side with white gaps")
+    return [panel[:, left : left + width] for left in lefts]
 
 
-def save_jpeg(path: Path, image: np.ndarray) -> None:
-    """Write an image as JPEG, whatever the file is called."""
-    Image.fromarray(image).save(path, "JPEG", quality=QUALITY, subsampling=0)
-
-
-def save_panel(path: Path, images: list[np.ndarray]) -> None:
-    """Write `side_by_side(images)` as PNG; its folder is made."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(side_by_side(images)).save(path)
-
-
-def save_curves(path: Path, curves: dict[str, dict[str, list[float]]]) -> None:
-    """Draw the columns of curves by title: a plot for every column over the column `step`, all in one PNG.
-
-    `dvc plots show` needs a network for its curves; this does not.
-    """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    plots = [(title, name, columns) for title, columns in curves.items() for name in columns if name != "step"]
-    rows = -(-len(plots) // PLOTS_A_ROW)
-    figure = Figure(figsize=(2.8 * PLOTS_A_ROW, 2.2 * rows), layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = list(figure.subplots(rows, PLOTS_A_ROW, squeeze=False).flat)
-    for axis, (title, name, columns) in zip(axes, plots, strict=False):
-        axis.plot(columns["step"], columns[name])
-        axis.set_title(f"{title}: {name}", fontsize=8)
-        axis.tick_params(labelsize=7)
-    for axis in axes[len(plots) :]:
-        axis.set_axis_off()
-    figure.savefig(path, dpi=80, metadata={"Software": None})
+def evenly(count: int, limit: int) -> list[int]:
+    """At most `limit` indices out of `count`, spread evenly from the first to the last."""
+    return sorted({round(i) for i in np.linspace(0, count - 1, min(count, limit))}) if count else []

@@ -1,33 +1,38 @@
-"""Reads params.yaml, once per stage, into frozen and typed dataclasses; every fault is one line naming the key."""
+"""Reads params.yaml, once per stage, into frozen and typed classes; every fault is one line naming the key."""
 
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import is_dataclass
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
-from pydantic.dataclasses import dataclass as checked
-
-T = TypeVar("T")
-# What NumPy's and PyTorch's random generators take; numbers of batches are added to it.
-Seed = Annotated[int, Field(ge=0, lt=2**63)]
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, PositiveInt, ValidationError
 
 SCALES = ("sample", "paper")
 
+# What NumPy's and PyTorch's random generators take; numbers of batches are added to it.
+Seed = Annotated[int, Field(ge=0, lt=2**63)]
+
 
 class Params(BaseModel):
-    """A section of params.yaml: typed, frozen, without defaults. Each class stands beside the code that it steers.
+    """A section of params.yaml, without defaults; each class stands beside the code that it steers.
 
-    "3" is no number, 1 is no bool, an unknown key is an error.
+    "3" is no number, 1 is no bool, an unknown key, NaN and infinity are errors.
     """
 
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False)
 
 
-STRICT = ConfigDict(strict=True, extra="forbid")
+P = TypeVar("P", bound=Params)
+
+
+class Common(Params):
+    """What all trainings take from the top of params.yaml."""
+
+    seed: Seed
+    threads: PositiveInt  # of the CPU
+    init_std: NonNegativeFloat  # of the Gaussian that weights start from
 
 
 class _Loader(yaml.CSafeLoader):
@@ -67,7 +72,7 @@ def parse(text: str) -> Any:
 
 
 def merged(params: Any, path: Path) -> dict[str, Any]:
-    """What `read` gave, the values of the chosen scale merged in.
+    """The result of `read`, the values of the chosen scale merged in.
 
     Keys that depend on the scale stand under `scales.<scale>`, all others at the top, none in both. Raises
     ValueError naming `path` for a wrong `scale`, scales with unlike sections, or a key set both ways.
@@ -88,23 +93,30 @@ def merged(params: Any, path: Path) -> dict[str, Any]:
     return _integers(_merge(params, scales[params["scale"]], path, ""))
 
 
-def section(params: Mapping[str, Any], name: str, cls: type[T], **extra: str) -> T:
-    """One section of the loaded params as the dataclass `cls`.
+def section(params: Mapping[str, Any], name: str, cls: type[P], top: tuple[str, ...] = ()) -> P:
+    """One section of the loaded params as an object of `cls`, with the keys `top` from the top of the file.
 
-    `extra` adds top-level keys to it, `field="key"`, where a class needs a value that stands outside its
-    section. Raises ValueError naming each missing, unknown or ill-typed key.
+    Raises ValueError naming each missing, unknown or ill-typed key.
     """
     values = _get(params, name)
     if not isinstance(values, dict):
         raise ValueError(f"params.yaml, {name}: a section with keys is needed, not {values!r}")
-    if twice := values.keys() & extra.keys():
+    if twice := values.keys() & set(top):
         raise ValueError(f"params.yaml, {name}: {sorted(twice)} stand at the top of the file, not here")
-    return _check(cls, values | {field: _get(params, key) for field, key in extra.items()}, name, extra)
+    return _check(cls, values | {key: _get(params, key) for key in top}, f"{name}.", top)
 
 
-def value(params: Mapping[str, Any], name: str, kind: type[T]) -> T:
-    """One single value, such as the top-level `seed`. Raises ValueError naming the key."""
-    return _check(kind, _get(params, name), name, {})
+def top(params: Mapping[str, Any], cls: type[P]) -> P:
+    """The keys of `cls` from the top of the file. Raises ValueError as `section` does."""
+    return _check(cls, {key: _get(params, key) for key in cls.model_fields}, "", ())
+
+
+def check(cls: type[P], values: Any, name: str) -> P:
+    """`values`, from elsewhere than params.yaml, as an object of `cls`; ValueError names `name` and the key."""
+    try:
+        return cls.model_validate_json(json.dumps(values, default=str))
+    except ValidationError as error:
+        raise ValueError(f"{name}: {'; '.join(f'{key}: {text}' for key, text in _faults(error))}") from None
 
 
 def _get(params: Mapping[str, Any], name: str) -> Any:
@@ -113,22 +125,29 @@ def _get(params: Mapping[str, Any], name: str) -> Any:
     return params[name]
 
 
-def _check(kind: type[T], values: Any, name: str, where: Mapping[str, str]) -> T:
-    strict = TypeAdapter(checked(kind, frozen=True, config=STRICT) if is_dataclass(kind) else kind)
+def _check(cls: type[P], values: dict, prefix: str, top: tuple[str, ...]) -> P:
     try:
-        return strict.validate_json(json.dumps(values, default=str), strict=True)  # JSON: a list may be a tuple
+        return cls.model_validate_json(json.dumps(values, default=str))  # JSON: a list may be a tuple
     except ValidationError as error:
         faults = []
-        for fault in error.errors():
-            at = [str(part) for part in fault["loc"]]
-            key = where.get(at[0], ".".join([name, *at])) if at else name
-            if fault["type"] == "value_error":  # raised by the class itself
-                message = str(fault["ctx"]["error"])
-            else:
-                known = {"missing": "this key is missing", "unexpected_keyword_argument": "unknown key"}
-                message = known.get(fault["type"], f"{fault['msg']}, not {fault['input']!r}")
-            faults.append(f"params.yaml, {key}: {message}")
+        for key, text in _faults(error):
+            at = key if key in top else f"{prefix}{key}".rstrip(".")
+            faults.append(f"params.yaml, {at}: {text}")
         raise ValueError("; ".join(faults)) from None
+
+
+def _faults(error: ValidationError) -> list[tuple[str, str]]:
+    """(dotted key, message) of each fault; the key is empty for a rule over several keys."""
+    known = {"missing": "this key is missing", "extra_forbidden": "unknown key"}
+    return [
+        (
+            ".".join(map(str, fault["loc"])),
+            str(fault["ctx"]["error"])  # raised by the class itself
+            if fault["type"] == "value_error"
+            else known.get(fault["type"], f"{fault['msg']}, not {fault['input']!r}"),
+        )
+        for fault in error.errors()
+    ]
 
 
 def _merge(base: dict, scale: dict, path: Path, prefix: str) -> dict:

@@ -4,21 +4,19 @@ python -m stages.finetune data/crops.h5 data/synthetic.h5 models/dbgan_pretraine
 
 from pathlib import Path
 
-from dbgan import checkpoint, outputs, settings, tracking, utils
+from dbgan import checkpoint, outputs, settings, utils
+from dbgan.data import download
+from dbgan.data.batches import DeblurBatches, MixParams
+from dbgan.data.h5 import Reader
+from dbgan.models.build import DEBLUR, gaussian_init
+from dbgan.models.critics import CriticConfig, build_critic
+from dbgan.models.grad_checkpoint import checkpoint_blocks
+from dbgan.models.vgg import PerceptualParams, VGGFeatures
+from dbgan.training.dbgan import Finetune, FinetuneParams
+from dbgan.training.run import train
 
-USED = [
-    "seed",
-    "threads",
-    "init_std",
-    "alpha",
-    "beta",
-    "objective",
-    "critic",
-    "mix",
-    "perceptual",
-    "imagenet_vgg19",
-    "finetune",
-]
+TOP = ("alpha", "beta", "objective", "critic")
+USED = ["seed", "threads", "init_std", *TOP, "mix", "perceptual", "archives", "finetune"]
 
 
 def main(
@@ -31,59 +29,23 @@ def main(
     curve: Path = Path("metrics/finetune_curve.csv"),
 ) -> None:
     """Train the pre-trained generator on by perceptual + alpha * content + beta * adversarial loss."""
-    from dbgan import training_stage
-    from dbgan.data import fetch
-    from dbgan.data.batches import DeblurBatches, MixParams
-    from dbgan.data.h5 import Reader
-    from dbgan.models.build import DEBLUR, gaussian_init
-    from dbgan.models.critics import CriticConfig, build_critic
-    from dbgan.models.grad_checkpoint import checkpoint_blocks
-    from dbgan.models.vgg import PerceptualParams, VGGFeatures
-    from dbgan.training import distributed, loop
-    from dbgan.training.finetune import FinetuneParams, FinetuneStep
-
     values = settings.load(params)
-    seed = settings.value(values, "seed", settings.Seed)
-    std = settings.value(values, "init_std", training_stage.Deviation)
-    threads = settings.value(values, "threads", int)
-    p = settings.section(
-        values, "finetune", FinetuneParams, alpha="alpha", beta="beta", objective="objective", critic="critic"
-    )
-    vgg = settings.section(values, "perceptual", PerceptualParams)
-    imagenet = settings.section(values, "imagenet_vgg19", fetch.Download)
+    common = settings.top(values, settings.Common)
+    p = settings.section(values, "finetune", FinetuneParams, TOP)
     mix = settings.section(values, "mix", MixParams)
-    device = outputs.device(threads)
-    place = distributed.place(p.batch, p.accumulate)
-    data = DeblurBatches(Reader(crops), Reader(synthetic), mix, p.batch, p.patch, seed, place.rows(p.batch))
-    network, config = checkpoint.recipe(pretrained)
-    cache = utils.project_root() / fetch.CACHE
-    weights, vgg_digest = fetch.weights(vgg.weights, imagenet, cache, utils.progress, utils.log)
-    features = vgg.model_copy(update={"weights": weights})
-
-    def build() -> FinetuneStep:
-        size = CriticConfig(kind=p.critic, width=p.critic_width, patch=p.patch, luminance=False)
-        critic = gaussian_init(build_critic(size), seed, std)
-        generator = checkpoint.load(pretrained, DEBLUR)
-        generator = checkpoint_blocks(generator) if p.checkpointing else generator
-        return FinetuneStep(generator, critic, VGGFeatures(features), p, seed, device, place)
-
-    same = [key for key in USED if key not in ("perceptual", "imagenet_vgg19")]  # wherever the weights come from
-    determines = [
-        {key: values[key] for key in same},
-        vgg.width,
-        vgg_digest,
-        *data.digests(),
-        utils.sha256(pretrained),
-    ]
-    with (
-        tracking.run("finetune", values, USED) as log,
-        training_stage.unfinished("finetune", values, network, determines) as state,
-    ):
-        batches = training_stage.batches(data, p, place, device)
-        trained = loop.fit(state, build, batches, p, seed, log.metrics, utils.progress)
-        training_stage.write(
-            trained, (network, config), state.rows, (out, metrics, curve), log, perceptual_weights=vgg_digest
-        )
+    vgg = settings.section(values, "perceptual", PerceptualParams)
+    device = outputs.device(common.threads)
+    data = DeblurBatches(Reader(crops), Reader(synthetic), mix, p.batch, p.patch, common.seed)
+    generator, recipe = checkpoint.load(pretrained, DEBLUR), checkpoint.recipe(pretrained)
+    if p.checkpointing:
+        checkpoint_blocks(generator)
+    critic = build_critic(CriticConfig(kind=p.critic, width=p.critic_width, patch=p.patch, luminance=False))
+    gaussian_init(critic, common.seed, common.init_std)
+    weights, digest = download.vgg19(vgg.weights, settings.section(values, "archives", download.Archives).vgg19)
+    features = VGGFeatures(vgg.model_copy(update={"weights": weights})).to(device)
+    inputs = [*data.digests, utils.sha256(pretrained), str(vgg.width), digest]
+    training, paths = Finetune(generator, critic, features, p), (out, metrics, curve)
+    train("finetune", values, USED, inputs, training, recipe, data, p, device, paths, perceptual_weights=digest)
 
 
 app = utils.app(main, together=True)

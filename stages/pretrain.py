@@ -2,7 +2,14 @@
 
 from pathlib import Path
 
-from dbgan import outputs, settings, tracking, utils
+from dbgan import outputs, settings, utils
+from dbgan.data.batches import DeblurBatches, MixParams
+from dbgan.data.h5 import Reader
+from dbgan.models.build import DEBLUR, GeneratorParams, new_generator
+from dbgan.models.grad_checkpoint import checkpoint_blocks
+from dbgan.training.dbgan import Pretrain
+from dbgan.training.loop import TrainParams
+from dbgan.training.run import train
 
 USED = ["seed", "threads", "init_std", "mix", "generator", "pretrain"]  # and the section of the generator's name
 
@@ -15,42 +22,20 @@ def main(
     metrics: Path = Path("metrics/pretrain.json"),
     curve: Path = Path("metrics/pretrain_curve.csv"),
 ) -> None:
-    """Train the deblurring generator by L1 on a mix of BGAN's blurs and the paired ones."""
-    from dbgan import training_stage
-    from dbgan.data.batches import DeblurBatches, MixParams
-    from dbgan.data.h5 import Reader
-    from dbgan.models.build import DEBLUR, GeneratorParams, new_generator
-    from dbgan.models.grad_checkpoint import checkpoint_blocks
-    from dbgan.training import distributed, loop
-    from dbgan.training.optim import OptimParams
-    from dbgan.training.pretrain import PretrainStep
-
+    """Fit the deblurring generator by L1 to a mix of BGAN's blurs and the paired ones."""
     values = settings.load(params)
-    seed = settings.value(values, "seed", settings.Seed)
-    std = settings.value(values, "init_std", training_stage.Deviation)
-    threads = settings.value(values, "threads", int)
-    chosen = settings.section(values, "generator", GeneratorParams).name
-    _, kind = DEBLUR[chosen]
-    config = settings.section(values, chosen, kind)
-    p = settings.section(values, "pretrain", OptimParams)
+    common = settings.top(values, settings.Common)
+    p = settings.section(values, "pretrain", TrainParams)
     mix = settings.section(values, "mix", MixParams)
-    device = outputs.device(threads)
-    place = distributed.place(p.batch, p.accumulate)
-    data = DeblurBatches(Reader(crops), Reader(synthetic), mix, p.batch, p.patch, seed, place.rows(p.batch))
-
-    def build() -> PretrainStep:
-        generator = new_generator(chosen, config, seed, std)
-        return PretrainStep(checkpoint_blocks(generator) if p.checkpointing else generator, p, device, place)
-
-    used = [*USED, chosen]
-    determines = [{key: values[key] for key in used}, *data.digests()]
-    with (
-        tracking.run("pretrain", values, used) as log,
-        training_stage.unfinished("pretrain", values, chosen, determines) as state,
-    ):
-        batches = training_stage.batches(data, p, place, device)
-        trained = loop.fit(state, build, batches, p, seed, log.metrics, utils.progress)
-        training_stage.write(trained, (chosen, config), state.rows, (out, metrics, curve), log)
+    name = settings.section(values, "generator", GeneratorParams).name
+    config = settings.section(values, name, DEBLUR[name][1])
+    device = outputs.device(common.threads)
+    data = DeblurBatches(Reader(crops), Reader(synthetic), mix, p.batch, p.patch, common.seed)
+    generator = new_generator(name, config, common.seed, common.init_std)
+    if p.checkpointing:
+        checkpoint_blocks(generator)
+    paths = (out, metrics, curve)
+    train("pretrain", values, [*USED, name], data.digests, Pretrain(generator), (name, config), data, p, device, paths)
 
 
 app = utils.app(main, together=True)

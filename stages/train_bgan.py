@@ -2,21 +2,22 @@
 
 from pathlib import Path
 
-from dbgan import outputs, settings, tracking, utils
+from torch import nn
 
-# and <name>_network, the section of the blur generator's name
-USED = [
-    "seed",
-    "threads",
-    "init_std",
-    "beta",
-    "objective",
-    "critic",
-    "perceptual",
-    "imagenet_vgg19",
-    "blur_generator",
-    "bgan",
-]
+from dbgan import outputs, settings, utils
+from dbgan.data import download
+from dbgan.data.batches import BlurBatches
+from dbgan.data.h5 import Reader
+from dbgan.models.build import BLUR, BlurGeneratorParams, gaussian_init, new_generator, reverse
+from dbgan.models.critics import CriticConfig, build_critic
+from dbgan.models.grad_checkpoint import checkpoint_blocks
+from dbgan.models.vgg import PerceptualParams, VGGFeatures
+from dbgan.settings import Params
+from dbgan.training.bgan import CycleBgan, TrainBgan, TrainBganParams
+from dbgan.training.run import train
+
+TOP = ("beta", "objective", "critic")
+USED = ["seed", "threads", "init_std", *TOP, "perceptual", "archives", "blur_generator", "train_bgan"]
 
 
 def main(
@@ -26,65 +27,37 @@ def main(
     metrics: Path = Path("metrics/train_bgan.json"),
     curve: Path = Path("metrics/train_bgan_curve.csv"),
 ) -> None:
-    """Train BGAN's generator, unpaired in a cycle or from pairs, as `bgan.pairing` says."""
-    from dbgan import training_stage
-    from dbgan.data import fetch
-    from dbgan.data.batches import BlurBatches
-    from dbgan.data.h5 import Reader
-    from dbgan.models.build import BLUR, BlurGeneratorParams, gaussian_init, new_generator, reverse
-    from dbgan.models.critics import CriticConfig, build_critic
-    from dbgan.models.grad_checkpoint import checkpoint_blocks
-    from dbgan.models.vgg import PerceptualParams, VGGFeatures
-    from dbgan.training import distributed, loop
-    from dbgan.training.bgan_cycle import BganParams, CycleStep
-    from dbgan.training.bgan_paired import PairedStep
-
+    """Train BGAN's generator as `train_bgan.method` says: unpaired as in the paper, in a cycle, or from pairs first."""
     values = settings.load(params)
-    seed = settings.value(values, "seed", settings.Seed)
-    std = settings.value(values, "init_std", training_stage.Deviation)
-    threads = settings.value(values, "threads", int)
-    chosen = settings.section(values, "blur_generator", BlurGeneratorParams).name
-    _, kind = BLUR[chosen]
-    config = settings.section(values, f"{chosen}_network", kind)
-    p = settings.section(values, "bgan", BganParams, beta="beta", objective="objective", critic="critic")
+    common = settings.top(values, settings.Common)
+    p = settings.section(values, "train_bgan", TrainBganParams, TOP)
     vgg = settings.section(values, "perceptual", PerceptualParams)
-    imagenet = settings.section(values, "imagenet_vgg19", fetch.Download)
-    cache = utils.project_root() / fetch.CACHE
-    weights, vgg_digest = fetch.weights(vgg.weights, imagenet, cache, utils.progress, utils.log)
-    features = vgg.model_copy(update={"weights": weights})
-    device = outputs.device(threads)
-    place = distributed.place(p.batch, p.accumulate)
-    data = BlurBatches(Reader(crops), p.batch, p.patch, seed, place.rows(p.batch))
+    name = settings.section(values, "blur_generator", BlurGeneratorParams).name
+    config = settings.section(values, name, BLUR[name][1])
+    device = outputs.device(common.threads)
+    data = BlurBatches(Reader(crops), p.batch, p.patch, common.seed)
     if data.real != "real/blurred":
         utils.log(f"{crops}: no real blurred photographs in it; the blurred halves of the pairs stand in")
+    weights, digest = download.vgg19(vgg.weights, settings.section(values, "archives", download.Archives).vgg19)
+    features = VGGFeatures(vgg.model_copy(update={"weights": weights})).to(device)
 
-    def generator(name: str, size: settings.Params, seed: int):
-        made = new_generator(name, size, seed, std)
-        return checkpoint_blocks(made) if p.checkpointing else made
+    def generator(name: str, config: Params, seed: int) -> nn.Module:
+        network = new_generator(name, config, seed, common.init_std)
+        return checkpoint_blocks(network) if p.checkpointing else network
 
-    def critic(seed: int):
-        size = CriticConfig(kind=p.critic, width=p.critic_width, patch=p.patch, luminance=p.critic_luminance)
-        return gaussian_init(build_critic(size), seed, std)
+    def critic(seed: int) -> nn.Module:
+        config = CriticConfig(kind=p.critic, width=p.critic_width, patch=p.patch, luminance=p.critic_luminance)
+        return gaussian_init(build_critic(config), seed, common.init_std)
 
-    def build() -> CycleStep | PairedStep:
-        blur, blur_critic = generator(chosen, config, seed), critic(seed + 1)
-        if p.pairing == "paired":
-            return PairedStep(blur, blur_critic, VGGFeatures(features), p, seed, device, place)
-        deblur, sharp_critic = generator(*reverse(chosen, config), seed + 2), critic(seed + 3)
-        return CycleStep(blur, deblur, blur_critic, sharp_critic, VGGFeatures(features), p, seed, device, place)
-
-    used = [*USED, f"{chosen}_network"]
-    same = [key for key in used if key not in ("perceptual", "imagenet_vgg19")]  # wherever the weights come from
-    determines = [{key: values[key] for key in same}, vgg.width, vgg_digest, data.crops.digest]
-    with (
-        tracking.run("train_bgan", values, used) as log,
-        training_stage.unfinished("train_bgan", values, chosen, determines) as state,
-    ):
-        batches = training_stage.batches(data, p, place, device)
-        trained = loop.fit(state, build, batches, p, seed, log.metrics, utils.progress)
-        training_stage.write(
-            trained, (chosen, config), state.rows, (out, metrics, curve), log, perceptual_weights=vgg_digest
-        )
+    blur, blur_critic = generator(name, config, common.seed), critic(common.seed + 1)
+    if p.method == "cycle":
+        deblur = generator(*reverse(name, config), common.seed + 2)
+        training = CycleBgan(blur, deblur, blur_critic, critic(common.seed + 3), features, p)
+    else:
+        training = TrainBgan(blur, blur_critic, features, p)
+    inputs, paths = [data.crops.digest, str(vgg.width), digest], (out, metrics, curve)
+    used, recipe = [*USED, name], (name, config)
+    train("train_bgan", values, used, inputs, training, recipe, data, p, device, paths, perceptual_weights=digest)
 
 
 app = utils.app(main, together=True)

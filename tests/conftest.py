@@ -15,24 +15,30 @@ from dbgan import settings
 ROOT = Path(__file__).parents[1]
 os.environ["CUDA_VISIBLE_DEVICES"] = ""  # equal bytes are promised on the CPU; read when torch is first used
 
-NETWORK = {"width": 4, "blocks": 1, "growth": 4, "downsample": 2}
+NETWORK = {"width": 4, "blocks": 1, "growth": 4}
 SFT = {"width": 2, "blocks": 1, "condition_width": 4, "shared_channels": 2}
-TRAINING = {"steps": 4, "batch": 2, "accumulate": 1, "patch": 32, "log_every": 2, "save_every": 2}
-TRAINING |= {"precision": "float32"}  # which every machine has
+TRAINING = {"steps": 4, "accumulate": 1, "patch": 32, "log_every": 2, "save_every": 2}
+COMMON = {"batch": 2, "precision": "float32"}  # which every machine has
 TINY = {
     "data": {"source": "folder", "root": "photos", "min_side": 32, "max_rejected": 0},
-    "crop": {"size": 64, "stride": 64},
+    "crop": {"side": 64, "stride": 64},
+    "bgan": {"downsample": 2},
+    "sftnet": {"condition_channels": 2},
+    "train_bgan": COMMON,
+    "pretrain": COMMON,
+    "finetune": COMMON,
+    "synthesize": {"batch": 3},
     "evaluate": {"margin": 4, "crops": 3, "panels": 2},
     "scales.sample": {"threads": 1},
     "scales.sample.perceptual": {"width": 4},
-    "scales.sample.bgan_network": NETWORK,
-    "scales.sample.sftnet_blur_network": SFT,
-    "scales.sample.bgan": TRAINING | {"critic_width": 4, "pixel_steps": 2},
-    "scales.sample.synthesize": {"noise_maps": 2, "batch": 3},
-    "scales.sample.dbgan": NETWORK,
+    "scales.sample.bgan": NETWORK,
+    "scales.sample.sftnet_blur": SFT,
+    "scales.sample.train_bgan": TRAINING | {"critic_width": 4, "pixel_steps": 2},
+    "scales.sample.synthesize": {"noise_maps": 2},
+    "scales.sample.dbgan": NETWORK | {"downsample": 2},
     "scales.sample.srresnet": {"width": 2, "blocks": 1},
     "scales.sample.deblurgan": {"width": 2, "blocks": 1},
-    "scales.sample.sftnet": SFT | {"condition_channels": 2},
+    "scales.sample.sftnet": SFT,
     "scales.sample.mprnet": {"width": 4, "unet_growth": 0, "orsnet_growth": 0, "blocks": 1},
     "scales.sample.nafnet": {"width": 2, "encoder_blocks": [1], "decoder_blocks": [1], "train_size": 32},
     "scales.sample.pretrain": TRAINING,

@@ -1,113 +1,117 @@
-"""The ablations' plan, what is collected from DVC's records, and the statistics of their page by hand."""
+"""The ablations' plan, what is collected from DVC's records, and the tables' statistics by hand."""
 
+import io
+import json
 import math
 import subprocess
 from pathlib import Path
 
-import numpy as np
+import pandas as pd
 import pytest
-from typer.testing import CliRunner
+import yaml
+from PIL import Image
 
-from ablations import page, pictures, plan, records, run
+from ablations import plan, run, table
 from dbgan import settings
-from dbgan.reporting.origin import flat
+from dbgan.panels import join
+from dbgan.report import flat
 
 ROOT = Path(__file__).parents[1]
-PSNR = page.COMPARED["psnr"]
+SHIPPED = settings.read(ROOT / "params.yaml")
 
 
-def rows(**psnr):
+def figures(**psnr):
     """Figures of variants, {name: PSNR for each seed}; every other figure is 0."""
-    nothing = dict.fromkeys(records.RECORDED, 0.0)
-    return {
-        (name.replace("_", "-"), seed): nothing | {"psnr": value}
+    rows = [
+        {"variant": name, "seed": seed} | dict.fromkeys(table.RECORDED, 0.0) | {"psnr": value}
         for name, values in psnr.items()
         for seed, value in zip(plan.SEEDS, values, strict=False)
-    }
+    ]
+    return pd.DataFrame(rows).set_index(["variant", "seed"])
 
 
-def shown(variant, seed, psnr=30.0, code="1", **changes):
-    """An experiment of the plan that is done."""
-    params = settings.read(ROOT / "params.yaml")
-    for dotted, new in (plan.settings(variant, seed) | changes).items():
+def files(name, psnr=30.0, code="1", **changes):
+    """What `git show` prints of an experiment that is done."""
+    params = json.loads(json.dumps(SHIPPED))
+    for dotted, new in dict(change.split("=") for change in plan.experiments()[name]).items() | changes.items():
         *sections, key = dotted.split(".")
         at = params
         for section in sections:
             at = at[section]
         at[key] = settings.parse(new)
-    figures = dict.fromkeys(records.RECORDED, 0.5) | {"psnr": psnr, "color_shift": [0.1, -0.4, 0.2]}
-    return {plan.experiment(variant, seed): records.Experiment(flat(params), figures, {"stages/finetune.py": code})}
+    measured = dict.fromkeys(table.RECORDED, 0.5) | {"psnr": psnr, "psnr_real": None, "color_shift": [0.1, -0.4, 0.2]}
+    measured |= {"bgan_color_shift": [0.1, 0.2, 0.3]}
+    deps = [{"path": "stages/finetune.py", "md5": code}, {"path": "data/raw", "md5": name}]
+    lock = {"stages": {"finetune": {"deps": deps}}}
+    return {"params.yaml": params, "metrics/evaluate.json": measured, "dvc.lock": lock}
+
+
+@pytest.fixture
+def collected(monkeypatch):
+    """collected({name: files}): the table of these experiments."""
+
+    def collect(done):
+        def show(root, git, command, file):
+            name, path = file.split(":")
+            return yaml.safe_dump(done[name][path])
+
+        monkeypatch.setattr(table, "output", show)
+        return table.collected(ROOT, {name: name for name in done})
+
+    return collect
 
 
 def test_the_plan_changes_existing_keys_and_each_variant_differs_from_the_baseline():
-    shipped = flat(settings.read(ROOT / "params.yaml"))
-    for variant in plan.VARIANTS:
-        assert len(variant.changes) == 1
-        assert plan.settings(variant, 1).keys() <= shipped.keys()
-        for key, value in variant.changes.items():
-            assert settings.parse(value) != shipped[key]
-    names = [plan.experiment(*one) for one in plan.experiments()]
-    assert len(set(names)) == len(names) == (1 + len(plan.VARIANTS)) * len(plan.SEEDS)
+    shipped = flat(SHIPPED)
+    for name, changes in plan.experiments().items():
+        assert {change.split("=")[0] for change in changes} <= shipped.keys()
+        key, value = changes[-1].split("=")
+        assert "baseline" in name or settings.parse(value) != shipped[key]
+    names = list(plan.experiments())
+    assert len(names) == len(plan.VARIANTS) * len(plan.SEEDS)
+    assert all("baseline" in name for name in names[: len(plan.SEEDS)])  # queued first
 
 
-def test_baselines_are_queued_first():
-    assert [variant for variant, _ in plan.experiments()[: len(plan.SEEDS)]] == [plan.BASELINE] * len(plan.SEEDS)
-
-
-def test_figures_of_what_is_done_are_collected():
-    variant = plan.VARIANTS[0]
-    found = shown(plan.BASELINE, 118, 30.25) | shown(variant, 118, 30.5)
-    collected = records.collected(found)
-    assert list(collected) == [("baseline", 118), (variant.name, 118)]
-    assert collected["baseline", 118]["psnr"] == 30.25
-    assert collected["baseline", 118]["color_shift"] == -0.4
-
-
-def test_an_experiment_of_other_settings_is_refused_by_name():
-    with pytest.raises(ValueError, match=r"ablation-baseline-118: .*threads is 2, not 1; `dvc exp rm abl.*-118`"):
-        records.collected(shown(plan.BASELINE, 118, **{"scales.sample.threads": "2"}))
-
-
-def test_experiments_that_differ_in_more_than_the_plan_says_are_refused():
-    found = shown(plan.BASELINE, 118) | shown(plan.BASELINE, 119, alpha="0.5")
-    with pytest.raises(ValueError, match=r"ablation-baseline-118 and ablation-baseline-119 ran with unlike alpha"):
-        records.collected(found)
-
-
-def test_experiments_of_unlike_code_are_refused_by_file():
-    found = shown(plan.BASELINE, 118) | shown(plan.BASELINE, 119, code="2")
-    with pytest.raises(ValueError, match=r"ablation-baseline-118 and ablation-baseline-119.*stages/finetune\.py"):
-        records.collected(found)
-
-
-def test_figures_survive_the_file(tmp_path):
-    written = rows(baseline=[30.1, 30.2], mix_0=[29.9])
-    written["mix-0", 118]["psnr_real"] = math.nan
-    records.write(tmp_path / "figures.csv", written)
-    read = records.read(tmp_path / "figures.csv")
-    assert list(read) == list(written)
-    for key in written:
-        np.testing.assert_equal(read[key], written[key])
-
-
-def test_differences_are_taken_seed_by_seed():
-    found = page.difference(rows(baseline=[30, 40, 50], vanilla=[31, 42, 53]), "vanilla", "baseline", "psnr")
-    assert found.mean == pytest.approx(2)
-    assert found.deviation == pytest.approx(1)
-    margin = 4.302653 / math.sqrt(3)  # Student's t, 97.5 %, 2 degrees
-    assert found.interval == pytest.approx((2 - margin, 2 + margin), rel=1e-6)
-    assert found.count == 3
-    assert not found.sure
-
-
-def test_a_seed_that_one_setting_lacks_is_left_out():
-    found = page.difference(rows(baseline=[30, 40, 50], vanilla=[31, 43]), "vanilla", "baseline", "psnr")
-    assert (found.mean, found.count) == (2, 2)
-    assert page.difference(rows(baseline=[30]), "vanilla", "baseline", "psnr") is None
+def test_figures_of_what_is_done_are_collected(collected):
+    found = collected(
+        {
+            "ablation-baseline-118": files("ablation-baseline-118", 30.25),
+            "ablation-mix-0.5-119": files("ablation-mix-0.5-119"),
+        }
+    )
+    assert list(found.index) == [("baseline", 118), ("mix-0.5", 119)]
+    first = found.loc[("baseline", 118)]
+    assert (first["psnr"], first["color_shift"], first["bgan_color_shift"]) == (30.25, -0.4, 0.3)
+    assert math.isnan(first["psnr_real"])
 
 
 @pytest.mark.parametrize(
-    ("gains", "better", "said"),
+    ("changes", "said"),
+    [
+        ({"scales.sample.threads": "2"}, r"ablation-baseline-119: scales\.sample\.threads is not 1; `dvc exp rm abl"),
+        ({"init_std": "0.5"}, "ablation-baseline-118 and ablation-baseline-119 ran with unlike init_std"),
+        ({"code": "2"}, r"ablation-baseline-118 and ablation-baseline-119 .*stages/finetune\.py"),
+    ],
+)
+def test_an_experiment_that_does_not_belong_in_the_table_is_refused_by_name(collected, changes, said):
+    names = ("ablation-baseline-118", "ablation-baseline-119")
+    with pytest.raises(ValueError, match=said):
+        collected({names[0]: files(names[0]), names[1]: files(names[1], **changes)})
+
+
+def test_differences_and_their_interval_are_taken_seed_by_seed():
+    known = figures(baseline=[30, 40, 50], vanilla=[31, 42, 53], lsgan=[31, 43])
+    found = table.difference(known, "vanilla", "baseline", "psnr")
+    assert (found.mean(), found.std()) == (2, 1)
+    margin = 4.302653 / math.sqrt(3)  # Student's t, 97.5 %, 2 degrees
+    assert table.interval(found) == pytest.approx((2 - margin, 2 + margin), rel=1e-6)
+    assert not table.sure(found)
+    assert list(table.difference(known, "lsgan", "baseline", "psnr")) == [1, 3]  # a seed lacks
+    assert len(table.difference(known, "paired", "baseline", "psnr")) == 0
+
+
+@pytest.mark.parametrize(
+    ("gains", "sign", "said"),
     [
         ([0.2, 0.21, 0.22], 1, "seen"),
         ([0.2, 0.21, 0.22], -1, "not seen: the opposite is"),
@@ -116,74 +120,63 @@ def test_a_seed_that_one_setting_lacks_is_left_out():
         ([0.2], 1, "not tried often enough"),
     ],
 )
-def test_answers(gains, better, said):
-    baseline = [30, 31, 32][: len(gains)]
-    gained = rows(baseline=baseline, vanilla=[b + g for b, g in zip(baseline, gains, strict=True)])
-    found = page.difference(gained, "vanilla", "baseline", "psnr")
-    assert page.answer(found, PSNR._replace(better=better)) == said
+def test_answers(gains, sign, said):
+    assert table.answer(pd.Series(gains), sign, matters=0.05) == said
 
 
-def test_the_tables_hold_means_and_differences(tmp_path):
-    (tmp_path / "page.md").write_text(
-        "# Title\n\n<!-- claims -->\nold\n<!-- /claims -->\nReading.\n<!-- settings -->\n<!-- /settings -->\nEnd\n"
+def test_the_tables_hold_means_and_differences():
+    known = figures(
+        **{"baseline": [30, 40, 50], "mix-0": [29, 39.1, 48.9], "lsgan": [31, 42, 53], "beta-0": [30.0001, 40.0003, 50]}
     )
-    figures = rows(baseline=[30, 40, 50], mix_0=[29, 39.1, 48.9], lsgan=[31, 42, 53])
-    written = page.written(tmp_path / "page.md", figures)
-    assert "old" not in written
-    assert written.startswith("# Title\n\n<!-- claims -->\n| claim |")
-    assert "Reading.\n<!-- settings -->\n| setting |" in written
-    assert "| as in params.yaml | 3 | 40.000 ± 10.000 |  |" in written
-    assert "| 0 (without BGAN) | 3 | 39.000 ± 9.950 | **-1.000 ± 0.100** |" in written
-    assert "| lsgan | 3 | 42.000 ± 11.000 | +2.000 ± 1.000 |" in written
-    assert (
-        "| BGAN helps | baseline less `mix.realistic=0` | PSNR, dB | +1.000 | +0.752 to +1.248 | 3 | seen |" in written
-    )
-    assert "vanilla" not in written
-
-
-def test_what_the_digits_do_not_show_is_called_small():
-    found = rows(**{"baseline": [30, 40], "alpha-0.001": [30.0001, 40.0003], "lsgan": [30, 40]})
-    text = "\n".join(page.settings_table(found))
-    assert "| 0.001 | 2 | 35.000 ± 7.071 | under 0.0005 |" in text
-    assert "| lsgan | 2 | 35.000 ± 7.071 | same |" in text
-
-
-def test_pictures_need_the_experiments(tmp_path):
-    subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
-    with pytest.raises(ValueError, match=r"ablation-mix-0-118, .*: no such experiment is done; `make ablations`"):
-        pictures.main(tmp_path, tmp_path / "mix.jpg")
+    settings_table = table.settings_table(known)
+    for row in (
+        "| baseline | 3 | 40.000 ± 10.000 |  |",
+        "| `mix.realistic=0` | 3 | 39.000 ± 9.950 | **-1.000 ± 0.100** |",
+        "| `objective=lsgan` | 3 | 42.000 ± 11.000 | +2.000 ± 1.000 | 0.000 ± 0.000 | same |",
+        "| `beta=0` | 3 | 40.000 ± 10.000 | under 0.0005 |",
+    ):
+        assert row in settings_table
+    claim = "| BGAN helps | baseline less `mix.realistic=0` | PSNR, dB | +1.000 | +0.752 to +1.248 | 3 | seen |"
+    assert claim in table.claims_table(known)
+    assert "vanilla" not in settings_table
 
 
 @pytest.fixture
-def committed(tmp_path):
-    """Arguments of the commands: figures and a page in a repository without any experiment."""
+def clone(tmp_path):
+    """A repository without any experiment that holds the committed figures and page."""
     subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
-    for name in ("figures.csv", "page.md"):
-        (tmp_path / name).write_text("committed")
-    yield ["--csv", str(tmp_path / "figures.csv"), "--out", str(tmp_path / "page.md")]
-    assert {(tmp_path / name).read_text() for name in ("figures.csv", "page.md")} == {"committed"}
+    for name in ("ablations.csv", "ablations.md"):
+        (tmp_path / name).write_bytes((ROOT / "docs" / name).read_bytes())
+    return tmp_path
 
 
-def test_without_any_experiment_nothing_is_written(committed):
-    result = CliRunner().invoke(page.app, committed)
-    assert result.exit_code == 1
-    assert result.stderr == "page: no experiment of the plan is done here; `make ablations` runs them\n"
+def test_the_committed_page_is_made_from_the_committed_figures(clone):
+    table.main(clone / "ablations.csv", clone / "ablations.md")
+    for name in ("ablations.csv", "ablations.md"):
+        assert (clone / name).read_text(encoding="utf-8") == (ROOT / "docs" / name).read_text(encoding="utf-8")
 
 
-def test_experiments_that_all_failed_are_named(committed, monkeypatch):
+def test_experiments_that_all_failed_are_named(clone, monkeypatch):
     monkeypatch.setattr(run, "POLL", 0)
-    monkeypatch.setattr(records, "dvc", lambda root, *arguments: "")
-    result = CliRunner().invoke(run.app, committed)
-    assert result.exit_code == 1
-    names = ", ".join(plan.experiment(*one) for one in plan.experiments())
-    assert f"run: {names} failed; `dvc queue logs NAME` says why" in result.stderr
+    monkeypatch.setattr(run, "dvc", lambda root, *arguments: "")
+    with pytest.raises(ValueError, match=f"{', '.join(plan.experiments())} failed; `dvc queue logs NAME` says why"):
+        run.main()
 
 
-def test_a_page_without_its_marks_is_refused_before_anything_is_written(committed, tmp_path):
-    with pytest.raises(ValueError, match=r"page\.md: the marks <!-- claims -->"):
-        page.update(rows(baseline=[30]), tmp_path / "figures.csv", tmp_path / "page.md")
+def test_the_picture_holds_the_same_part_of_each_experiment(tmp_path, monkeypatch):
+    """Panels whose photographs have one level each: blurred 200, restored 10, 20, 30 and 40, sharp 250."""
 
+    def panel(path, repo, revision, mode):
+        file = io.BytesIO()
+        levels = (200, int(revision), 250)
+        photos = [Image.new("RGB", (400, 220), (level,) * 3) for level in levels]
+        Image.fromarray(join([table.np.asarray(photo) for photo in photos])).save(file, "PNG")
+        file.seek(0)
+        return file
 
-def test_the_committed_page_is_made_from_the_committed_figures():
-    out = ROOT / "docs" / "ablations.md"
-    assert page.written(out, records.read(ROOT / "docs" / "ablations.csv")) == out.read_text(encoding="utf-8")
+    monkeypatch.setattr(table.dvc.api, "open", panel)
+    table.save_mix(tmp_path, ["10", "20", "30", "40"], tmp_path / "mix.jpg")
+    picture = table.np.asarray(Image.open(tmp_path / "mix.jpg").convert("L")).astype(int)
+    assert picture.shape == (2 * 140 + 8, 6 * 140 + 5 * 8)
+    for k, level in enumerate((200, 10, 20, 30, 40, 250)):
+        assert abs(picture[[70, 218], 148 * k + 70] - level).max() <= 2

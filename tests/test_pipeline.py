@@ -8,6 +8,8 @@ import pytest
 import yaml
 from whole_project import ROOT, STAGES, committed, ran, run
 
+pytestmark = pytest.mark.slow
+
 
 def runs(project: Path, kind: str) -> list:
     """MLflow's runs of a kind in the project's own store, oldest first."""
@@ -78,7 +80,7 @@ def test_another_alpha_in_place_runs_fine_tuning_and_evaluation_alone(project):
     ("choice", "name", "stages"),
     [
         ("generator", "nafnet", ["pretrain", "finetune", "evaluate"]),
-        ("blur_generator", "sftnet", ["train_bgan", "synthesize", "evaluate"]),  # more when its blurs are made
+        ("blur_generator", "sftnet_blur", ["train_bgan", "synthesize", "evaluate"]),  # more when its blurs are made
     ],
 )
 def test_another_generator_runs_all_stages_that_build_it_and_no_other(project, choice, name, stages):

@@ -1,38 +1,37 @@
 """Camera-shake simulator: a sharp photograph averaged, in linear light, along a random smooth camera path."""
 
 import io
-from dataclasses import dataclass
-from math import inf
+from typing import Annotated
 
 import numpy as np
 import torch
 from PIL import Image
+from pydantic import AfterValidator, Field, NonNegativeFloat, PositiveFloat
 from scipy.ndimage import gaussian_filter1d
 from torch.nn import functional as F
 
 from dbgan.data.photos import to_float, to_uint8
+from dbgan.settings import Params
 
 
-@dataclass(frozen=True)
-class ShakeParams:
-    """One camera: how it shakes, focuses, responds to light and stores its pictures."""
+def _ascending(limits: tuple[float, float]) -> tuple[float, float]:
+    if limits[0] > limits[1]:
+        raise ValueError("needs two numbers of pixels, the smaller one first")
+    return limits
 
-    length_px: tuple[float, float]  # extent of the path over the exposure, drawn evenly between the two, pixels
-    rotation_deg: float  # standard deviation of the roll over the exposure, degrees
-    defocus_px: tuple[float, float]  # radius of the out-of-focus disc, drawn evenly, pixels; 0 is in focus
-    response_gamma: float  # stored value = light ** (1 / gamma); light is averaged, not stored values
-    noise: float  # standard deviation of the sensor noise at full light, as a share of it (shot and read)
-    jpeg_quality: int | None  # the picture has been through JPEG of this quality once; null: never
 
-    def __post_init__(self) -> None:
-        for key in ("length_px", "defocus_px"):
-            low, high = getattr(self, key)
-            if not 0 <= low <= high < inf:
-                raise ValueError(f"{key} must be two numbers of pixels from 0 on, the smaller one first")
-        if not 0 <= self.rotation_deg < inf or not 0 <= self.noise < inf or not 0 < self.response_gamma < inf:
-            raise ValueError("rotation_deg and noise must be at least 0, response_gamma above 0")
-        if self.jpeg_quality is not None and not 1 <= self.jpeg_quality <= 100:
-            raise ValueError("jpeg_quality must be from 1 to 100, or null")
+Limits = Annotated[tuple[NonNegativeFloat, NonNegativeFloat], AfterValidator(_ascending)]
+
+
+class ShakeParams(Params):
+    """One camera: how it shakes, focuses, responds to light and stores its photographs."""
+
+    length_px: Limits  # extent of the path over the exposure, drawn evenly between the two, pixels
+    rotation_deg: NonNegativeFloat  # standard deviation of the roll over the exposure, degrees
+    defocus_px: Limits  # radius of the out-of-focus disc, drawn evenly, pixels; 0 is in focus
+    response_gamma: PositiveFloat  # stored value = light ** (1 / gamma); light is averaged, not stored values
+    noise: NonNegativeFloat  # standard deviation of the sensor noise at full light, as a share of it (shot and read)
+    jpeg_quality: Annotated[int, Field(ge=1, le=100)] | None  # of the JPEG that the camera stores; null: PNG
 
 
 def camera_path(p: ShakeParams, points: int, rng: np.random.Generator) -> np.ndarray:
@@ -53,7 +52,7 @@ def camera_path(p: ShakeParams, points: int, rng: np.random.Generator) -> np.nda
 def blur(sharp: np.ndarray, p: ShakeParams, rng: np.random.Generator) -> np.ndarray:
     """A photograph as the camera `p` would have blurred it. sharp: (H, W, 3) uint8; so is the result.
 
-    Raises ValueError for a photograph that the disc of `defocus_px` may reach beyond.
+    Raises ValueError for a photograph that is smaller than the disc of `defocus_px`.
     """
     height, width = sharp.shape[:2]
     if np.ceil(p.defocus_px[1]) >= min(height, width):

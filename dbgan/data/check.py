@@ -1,146 +1,137 @@
-"""Checks the photographs that were found: reads each in full, and sets aside what cannot be used, with the reason."""
+"""Reads every photograph once, in full, and sets aside those that cannot be used, with the reason."""
 
 import math
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from dbgan.data import manifest
-from dbgan.data.folders import Pair
-from dbgan.data.manifest import Frame
+from dbgan.data.folders import Found
+from dbgan.data.manifest import Frame, Listing
 from dbgan.data.photos import Unreadable
-from dbgan.utils import ordered
+from dbgan.utils import ordered, progress
 
 STRIP = 256  # rows that are compared at once
-FIRST = 3  # names that are reported of a reason
+Note = tuple[str, str]  # the path of a photograph, and its conversion or the reason why it is set aside
 
 
-@dataclass(frozen=True)
-class Photo:
-    """A photograph of real blur that can be used."""
+class Usable(NamedTuple):
+    """A pair, or a photograph of real blur."""
 
-    frame: Frame
-    notes: list[tuple[str, str]]  # what was converted, and the path of what
-
-
-@dataclass(frozen=True)
-class Matched:
-    """A pair that can be used."""
-
-    key: str
-    blurred: Frame
-    sharp: Frame
-    psnr: float  # of the blurred photograph, dB
-    notes: list[tuple[str, str]]
+    frames: list[Frame]  # blurred and sharp, or real blur alone
+    psnr: float  # of a pair's blurred photograph, dB
+    converted: list[Note]
 
 
-@dataclass(frozen=True)
-class SetAside:
-    """A pair or photograph that is not used: the file at fault, and why."""
-
-    path: str
-    reason: str  # details in brackets at its end
-
-
-def pairs(root: Path, found: Iterable[Pair], min_side: int, workers: int) -> tuple[list[Matched], list[SetAside]]:
-    """Read pairs by so many threads; those that can be used, and the others. Memory does not grow with their number."""
-    return _sorted_out(ordered(partial(_pair, root, min_side), found, workers), Matched)
+class Checked(NamedTuple):
+    train: list[Usable]
+    test: list[Usable]
+    real_blur: list[Usable]
+    set_aside: list[Note]
 
 
-def photographs(root: Path, found: Iterable[Path], min_side: int, workers: int) -> tuple[list[Photo], list[SetAside]]:
-    """As `pairs`, for photographs without partners."""
-    return _sorted_out(ordered(partial(_photograph, root, min_side), found, workers), Photo)
+def check(found: Found, min_side: int, workers: int) -> Checked:
+    """Read all photographs by so many threads; memory does not grow with their number."""
+    set_aside = [(path.as_posix(), "has no partner of its name") for path in found.unmatched]
+
+    def usable(root: Path, items: list[tuple[Path, ...]], name: str) -> list[Usable]:
+        results = list(ordered(partial(_read, root, min_side), progress(items, desc=name, unit="check"), workers))
+        set_aside.extend(item for item in results if not isinstance(item, Usable))
+        return [item for item in results if isinstance(item, Usable)]
+
+    train, test = (usable(found.root, list(getattr(found, name).values()), name) for name in ("train", "test"))
+    real_blur = usable(found.real_root, [(path,) for path in found.real_blur], "real blur")
+    tested = {frame.sha256 for pair in test for frame in pair.frames}
+
+    def leaks(item: Usable) -> bool:
+        return any(frame.sha256 in tested for frame in item.frames)
+
+    leaked = [item.frames[0].path for item in [*train, *real_blur] if leaks(item)]
+    set_aside += [(path, "is among the test pairs too") for path in leaked]
+    train, real_blur = ([item for item in items if not leaks(item)] for items in (train, real_blur))
+    return Checked(train, test, real_blur, set_aside)
 
 
-def without_leaks(
-    train: list[Matched], test: list[Matched], real: list[Photo]
-) -> tuple[list[Matched], list[Photo], list[SetAside]]:
-    """`train` and `real` without photographs that `test` holds too, byte for byte, and these."""
-    tested = {frame.sha256 for pair in test for frame in (pair.blurred, pair.sharp)}
-
-    def leaks(*frames: Frame) -> bool:
-        return any(frame.sha256 in tested for frame in frames)
-
-    paths = [pair.blurred.path for pair in train if leaks(pair.blurred, pair.sharp)]
-    paths += [photo.frame.path for photo in real if leaks(photo.frame)]
-    return (
-        [pair for pair in train if not leaks(pair.blurred, pair.sharp)],
-        [photo for photo in real if not leaks(photo.frame)],
-        [SetAside(path, "is among the test pairs too") for path in paths],
-    )
+def stop_if_too_many(checked: Checked, limit: float) -> None:
+    """Raises ValueError with the reasons where more than the share `limit` of all is set aside, or no training or test
+    pair is left."""
+    rejected, total = len(checked.set_aside), sum(map(len, checked))
+    reasons = "; ".join(map("{count} x {what}, first {first}".format_map, _counted(checked.set_aside)))
+    if rejected > limit * total:
+        raise ValueError(
+            f"{rejected} of {total} pairs and photographs cannot be used, more than data.max_rejected, a share of "
+            f"{limit:g}, allows: {reasons}"
+        )
+    if not checked.train or not checked.test:
+        raise ValueError(f"no pair is left to {'test on' if checked.train else 'train on'}: {reasons}")
 
 
-def reasons(set_aside: list[SetAside]) -> list[dict]:
-    """[{"what": reason, "count": files, "first": [paths]}], the most frequent first; details are left out."""
-    counts = Counter(_short(item) for item in set_aside)
+def listing(checked: Checked, root: str, real_root: str) -> Listing:
+    """The frames.json of what can be used."""
+    sides = [[pair.frames[side] for pair in pairs] for pairs in (checked.train, checked.test) for side in (0, 1)]
+    return Listing(root, real_root, *sides, [item.frames[0] for item in checked.real_blur])
+
+
+def summary(checked: Checked) -> dict:
+    """Counts and PSNR: metrics/download.json. Free texts are values, not keys, which not every tracker takes."""
+    return {
+        "train_pairs": len(checked.train),
+        "test_pairs": len(checked.test),
+        "real_blur": len(checked.real_blur),
+        "psnr_blurred": {"train": _psnr_summary(checked.train), "test": _psnr_summary(checked.test)},
+        "converted": _counted([note for items in checked[:3] for item in items for note in item.converted]),
+        "set_aside": _counted(checked.set_aside),
+    }
+
+
+def lines(summary: dict) -> list[str]:
+    """The summary for the log."""
+    line = "{}: blurred photographs at {mean:.2f} dB, the lowest at {lowest:.2f} ({lowest_of})"
     return [
-        {"what": what, "count": count, "first": [item.path for item in set_aside if _short(item) == what][:FIRST]}
-        for what, count in counts.most_common()
+        *map("{count} photographs: {what} (first: {first})".format_map, summary["converted"]),
+        *map("{count} set aside: {what} (first: {first})".format_map, summary["set_aside"]),
+        *(line.format(split, **values) for split, values in summary["psnr_blurred"].items()),
+        "{train_pairs} training pairs, {test_pairs} test pairs, {real_blur} real blurs".format_map(summary),
     ]
 
 
-def stop_if_too_many(set_aside: list[SetAside], train: int, test: int, real: int, limit: float) -> None:
-    """Raises ValueError with the reasons where more than the share `limit` of all is set aside, or no pair of train
-    or test is left. train, test, real: how many are left."""
-    first = {_short(item): item for item in reversed(set_aside)}
-    told = [f"{of['count']} x {first[of['what']].reason}, first {of['first'][0]}" for of in reasons(set_aside)]
-    total = train + test + real + len(set_aside)
-    if len(set_aside) > limit * total:
-        raise ValueError(
-            f"{len(set_aside)} of {total} pairs and photographs cannot be used, more than data.max_rejected, a share "
-            f"of {limit:g}, allows: {'; '.join(told)}"
-        )
-    if not train or not test:
-        raise ValueError(f"no pair is left to {'test on' if train else 'train on'}: {'; '.join(told)}")
+def _counted(notes: list[Note]) -> list[dict]:
+    """Equal notes together, the most frequent first; details in brackets do not count."""
+    notes = [(path, note.partition(" (")[0]) for path, note in notes]
+    first = {note: path for path, note in reversed(notes)}
+    counts = Counter(note for _, note in notes).most_common()
+    return [{"what": note, "count": count, "first": first[note]} for note, count in counts]
 
 
-def _short(item: SetAside) -> str:
-    return item.reason.partition(" (")[0]
+def _psnr_summary(pairs: list[Usable]) -> dict:
+    worst = min(pairs, key=lambda pair: (pair.psnr, pair.frames[0].path))
+    mean = float(np.mean([pair.psnr for pair in pairs]))
+    return {"mean": mean, "lowest": worst.psnr, "lowest_of": worst.frames[0].path}
 
 
-def _sorted_out(results: Iterable, kind: type) -> tuple[list, list[SetAside]]:
-    results = list(results)
-    return [r for r in results if isinstance(r, kind)], [r for r in results if isinstance(r, SetAside)]
-
-
-def _pair(root: Path, min_side: int, pair: Pair) -> Matched | SetAside:
-    for path, other in ((pair.blurred, "sharp"), (pair.sharp, "blurred")):
-        if path and None in (pair.blurred, pair.sharp):
-            return SetAside(path.as_posix(), f"has no {other} partner of its name")
-    read = []
-    for path in (pair.blurred, pair.sharp):
+def _read(root: Path, min_side: int, paths: tuple[Path, ...]) -> Usable | Note:
+    frames, images, converted = [], [], []
+    for path in paths:
         try:
-            read.append(_described(root, min_side, path))
+            frame, image, note = manifest.describe(root, path)
         except Unreadable as error:
-            return SetAside(path.as_posix(), error.reason)
-    (blurred, blurred_image, _), (sharp, sharp_image, _) = read
-    notes = [(note, frame.path) for frame, _, note in read if note]
-    if blurred_image.shape != sharp_image.shape:
-        sizes = f"{blurred.width}x{blurred.height} and {sharp.width}x{sharp.height} pixels"
-        return SetAside(blurred.path, f"is not of its sharp partner's size ({sizes})")
-    psnr = _psnr(blurred_image, sharp_image)
-    if psnr == math.inf:
-        return SetAside(blurred.path, "is its sharp partner, not a blurred version of it")
-    return Matched(pair.key, blurred, sharp, psnr, notes)
-
-
-def _photograph(root: Path, min_side: int, path: Path) -> Photo | SetAside:
-    try:
-        frame, _, note = _described(root, min_side, path)
-    except Unreadable as error:
-        return SetAside(path.as_posix(), error.reason)
-    return Photo(frame, [(note, frame.path)] if note else [])
-
-
-def _described(root: Path, min_side: int, path: Path) -> tuple[Frame, np.ndarray, str]:
-    frame, image, note = manifest.describe(root, path)
-    if min(frame.height, frame.width) < min_side:
-        raise Unreadable(root / path, f"less than {min_side} pixels high or wide ({frame.width}x{frame.height})")
-    return frame, image, note
+            return path.as_posix(), error.reason
+        if min(frame.height, frame.width) < min_side:
+            return frame.path, f"less than {min_side} pixels high or wide ({frame.width}x{frame.height})"
+        frames.append(frame)
+        images.append(image)
+        converted += [(frame.path, note)] if note else []
+    if len(images) == 1:
+        return Usable(frames, math.nan, converted)
+    if images[0].shape != images[1].shape:
+        sizes = " and ".join(f"{frame.width}x{frame.height}" for frame in frames)
+        return frames[0].path, f"is not of its sharp partner's size ({sizes} pixels)"
+    if (psnr := _psnr(*images)) == math.inf:
+        return frames[0].path, "is its sharp partner, not a blurred version of it"
+    return Usable(frames, psnr, converted)
 
 
 def _psnr(image: np.ndarray, reference: np.ndarray) -> float:

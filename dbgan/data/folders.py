@@ -1,231 +1,155 @@
-"""Finds pairs of blurred and sharp photographs, and real blurred ones, by the names of their folders."""
+"""Sorts the photographs of a data source into training pairs, test pairs and real blur.
 
+One folder contract, at any depth and in any case; a pair has equal names below both sides, whatever the format:
+    train/blur/1.png   train/sharp/1.png   test/blur/2.png   test/sharp/2.png   real_blur/3.jpg
+    also input and target, blurry and gt for the sides, and GoPro's own train/<sequence>/blur/1.png
+Everything else goes through a CSV file with the columns blurred,sharp,split.
+"""
+
+import csv
 import hashlib
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from dbgan.data import folder_words, pair_lists, photos
+from dbgan.data import photos
 
-LOOKED_FOR = ", ".join(f"{side}: {', '.join(sorted(known))}" for side, known in folder_words.SIDES.items())
-SHOWN = 8  # entries of a list that are reported
+SIDES = {"blur": "blurred", "blurry": "blurred", "input": "blurred", "sharp": "sharp", "gt": "sharp", "target": "sharp"}
+SPLITS = ("train", "test")
+HELP = (
+    "looked for photographs of equal names in folders train/blur and train/sharp (also input and target, blurry and gt)"
+    ", at any depth; list any other folder in a CSV file with the columns blurred,sharp,split, see docs/data.md"
+)
 
-
-@dataclass(frozen=True)
-class Pair:
-    """A blurred photograph and its sharp partner, paths relative to the root; None where there is none."""
-
-    key: str  # what both paths have in common: <sequence>/<name>
-    blurred: Path | None
-    sharp: Path | None
+Pairs = dict[str, tuple[Path, Path]]  # <sequence>/<name> -> blurred and sharp, relative to the root
 
 
 @dataclass(frozen=True)
-class Layout:
-    """What a folder holds, by the names in it."""
+class Found:
+    """The photographs of a data source, not read yet."""
 
-    train: list[Pair]  # sorted by key, as `test`
-    test: list[Pair]
+    root: Path
+    train: Pairs
+    test: Pairs
+    real_root: Path
     real_blur: list[Path]
-    shape: list[str]  # its folders, * for names that are no part of the layout
-    notes: list[str]  # what was decided on the way
-    left_out: dict[str, int]  # photographs that are neither, by the name of their folder
+    unmatched: list[Path]  # one side of a pair without the other
+    notes: list[str]  # decisions on the way, for the log
 
 
-@dataclass(frozen=True)
-class _Place:
-    """What a path says of its photograph."""
+def find(root: Path, test_share: float) -> Found:
+    """The pairs and the real blur of a folder or a CSV file. Without test pairs, whole sequences are held out.
 
-    path: Path
-    side: str | None  # blurred, sharp or real
-    variant: str  # the name that says the side, where it says more, such as blur_gamma
-    split: str | None
-    folder: str  # the names that say nothing
-    shape: str
-
-
-def find(root: Path, test_share: float) -> Layout:
-    """Pairs and real blurs below `root`, at any depth: train/<sequence>/blur beside train/<sequence>/sharp,
-    train/input beside train/target, train_blur/<sequence> beside train_sharp/<sequence> and whatever else the words
-    of `names` allow, or pairs by list files. Without a test folder, whole sequences are held out for testing, about
-    `test_share` of them.
-
-    Raises ValueError, with what was found, when there are no pairs or it is not clear which is which.
+    Raises ValueError, one line, when there are no pairs or two photographs have one name.
     """
-    found = photos.find(root)
-    places = [_place(path) for path in found]
-    real = [place for place in places if place.side == "real"]
-    if lists := pair_lists.find(root):
-        splits = {split: [Pair(*row) for row in rows] for split, rows in pair_lists.read(root, lists).items()}
-        shape = {path.as_posix() for path in lists} | {place.shape for place in real}
-        notes = ["the pairs are those of list files"]
+    if root.is_file():
+        splits, real_blur, unmatched, notes, root = *_from_csv(root), [], [], root.parent
     else:
-        taken, notes = _one_variant(root, [place for place in places if place.side in folder_words.SIDES])
-        splits = _matched(root, taken, found)
-        shape = {place.shape for place in [*taken, *real]}
-    used = {path for rows in splits.values() for pair in rows for path in (pair.blurred, pair.sharp)}
-    real_blur = [place.path for place in real if place.path not in used]
-    used.update(real_blur)
-    train, test, more = _train_and_test(root, splits, test_share)
-    left_out = Counter(path.parent.name for path in found if path not in used)
-    shown = sorted(shape) if len(shape) <= SHOWN else [*sorted(shape)[:SHOWN], f"and {len(shape) - SHOWN} more"]
-    return Layout(train, test, real_blur, shown, [*notes, *more], dict(left_out.most_common(SHOWN)))
+        splits, real_blur, unmatched, notes = _from_folder(root)
+    train, test, rest = splits["train"], splits["test"], splits[""]
+    if not train and not test:
+        train = rest
+    elif rest:
+        notes.append(f"{len(rest)} pairs in neither train nor test are left out, such as {min(rest)}")
+    if train and not test:
+        held = held_out(list(train), test_share)
+        sequences = len({sequence(key) for key in held})
+        notes.append(f"no test pairs: {len(held)} of {len(train)} are held out for testing, {sequences} sequences")
+        test = {key: train[key] for key in train if key in held}
+        train = {key: train[key] for key in train if key not in held}
+    if not train:
+        raise ValueError(f"{root}: no pairs to train on beside {len(test)} to test on")
+    return Found(root, train, test, root, real_blur, unmatched, notes)
 
 
-def find_real(root: Path) -> tuple[list[Path], list[str]]:
-    """The blurred photographs without partners below `root`, sorted, and notes: those in real_blur folders where
-    there are any; the blurred ones where blurred and sharp folders are told apart; else all."""
-    places = [_place(path) for path in photos.find(root)]
-    real, blurred, sharp = (
-        [place.path for place in places if place.side == side and not place.variant]
-        for side in ("real", *folder_words.SIDES)
-    )
-    chosen = real or (blurred if blurred and sharp else [place.path for place in places])
-    out = len(places) - len(chosen)
-    return chosen, [f"{out} photographs beside its blurred ones are left out"] if out else []
+def find_real(root: Path) -> list[Path]:
+    """Real blurred photographs, sorted: those in real_blur folders, else those in blur beside sharp, else all."""
+    sides = {path: _side(path) for path in photos.find(root)}
+    known = set(sides.values())
+    wanted = "real_blur" if "real_blur" in known else "blurred" if {"blurred", "sharp"} <= known else None
+    return [path for path, side in sides.items() if wanted in (None, side)]
 
 
 def sequence(key: str) -> str:
-    """The sequence of a pair: its folder, or in a flat one its name without the number at the end."""
+    """The sequence of a pair: its folder, or in a flat folder its name without the number at the end."""
     folder, _, name = key.rpartition("/")
     return folder or re.sub(r"[ _.-]*\d+$", "", name)
 
 
-def _place(path: Path) -> _Place:
-    """A folder named for nothing but a side wins over one whose name says more, then the nearest one wins; of splits
-    the outermost."""
-    said = [(name, *folder_words.meaning(name)) for name in path.parent.parts]
-    plain = [side for _, side, _, more in said if side and not more]
-    split = [split for _, _, split, more in said if split and not more] or [split for _, _, split, _ in said if split]
-    out = {name for name, side, split, more in said if (side or split) and not more}
-    side, variant = plain[-1] if plain else None, ""
-    if "real" in plain:
-        side = "real"
-    elif not plain:
-        for name, more_side, _, more in reversed(said):
-            if more_side:
-                side, variant = more_side, more
-                out.add(name)
-                break
-    folder = "".join(f"{name}/" for name, *_ in said if name not in out)
-    shape = "/".join(name if name in out else "*" for name, *_ in said) or "."
-    return _Place(path, side, variant, split[0] if split else None, folder, shape)
-
-
-def _one_variant(root: Path, places: list[_Place]) -> tuple[list[_Place], list[str]]:
-    """Of each side the photographs in folders of one kind: blur rather than blur_gamma."""
-    taken, notes = [], []
-    for side in folder_words.SIDES:
-        kinds = sorted({place.variant for place in places if place.side == side})
-        if len(kinds) > 1 and kinds[0]:
-            raise ValueError(f"{root}: which are the {side} photographs, {kinds[0]} or {kinds[1]}? Rename one of them")
-        if kinds and kinds[0]:
-            notes.append(f"{kinds[0]} is taken for {side}")
-        taken += [place for place in places if place.side == side and place.variant == kinds[0]]
-    return taken, notes
-
-
-def _matched(root: Path, places: list[_Place], found: list[Path]) -> dict[str | None, list[Pair]]:
-    """Pairs by split: photographs of the same name in corresponding folders. Only where no two have the same name,
-    the words that say a side are no part of it."""
-    if not places:
-        folders = Counter(path.parent.as_posix() for path in found)
-        shown = ", ".join(f"{name} ({count})" for name, count in list(folders.items())[:3])
-        raise ValueError(
-            f"{root}: no pairs; looked for folders of blurred and sharp photographs ({LOOKED_FOR}) and for list "
-            f"files of pairs, found {len(found)} photographs in {len(folders)} folders: {shown}"
-        )
-    splits = _by_name(root, places, lambda stem: stem)
-    if all(len(sides) < 2 for rows in splits.values() for sides in rows.values()):
-        with suppress(ValueError):  # two of one name only without these words are no fault of the names as they are
-            splits = _by_name(root, places, folder_words.without_side)
-    _check_sides(root, splits)
-    return {
-        split: [Pair(key, sides.get("blurred"), sides.get("sharp")) for key, sides in sorted(rows.items())]
-        for split, rows in splits.items()
-    }
-
-
-def _by_name(
-    root: Path, places: list[_Place], name_of: Callable[[str], str]
-) -> dict[str | None, dict[str, dict[str, Path]]]:
-    splits: dict[str | None, dict[str, dict[str, Path]]] = defaultdict(lambda: defaultdict(dict))
-    for place in places:
-        sides = splits[place.split][place.folder + name_of(place.path.stem)]
-        if place.side in sides:
-            raise ValueError(f"{root / place.path}: {sides[place.side]} has the same name; which one is meant?")
-        sides[place.side] = place.path
-    return splits
-
-
-def _check_sides(root: Path, splits: dict[str | None, dict[str, dict[str, Path]]]) -> None:
-    if None in splits and len(splits) > 1:
-        named = [
-            next(iter(next(iter(rows.values())).values())) for _, rows in sorted(splits.items(), key=lambda s: not s[0])
-        ]
-        raise ValueError(
-            f"{root}: some photographs are in a train or test folder ({named[0]}), others not ({named[-1]})"
-        )
-    for split, rows in splits.items():
-        first = {side: path for sides in reversed(rows.values()) for side, path in sides.items()}
-        for side in folder_words.SIDES:
-            if side not in first:
-                (other,) = first.values()
-                raise ValueError(
-                    f"{root}{f', {split}' if split else ''}: no {side} photographs beside {other}; "
-                    f"looked for folders named {', '.join(sorted(folder_words.SIDES[side]))}"
-                )
-        if all(len(sides) < 2 for sides in rows.values()):
-            raise ValueError(
-                f"{root}: no pairs; {first['blurred']} and {first['sharp']} have no partners of their name"
-            )
-
-
-def _train_and_test(
-    root: Path, splits: dict[str | None, list[Pair]], share: float
-) -> tuple[list[Pair], list[Pair], list[str]]:
-    notes = []
-    train, test = splits.get("train", splits.get(None, [])), splits.get("test", [])
-    validation = splits.get("validation", [])
-    if validation:
-        notes.append(f"{len(validation)} validation pairs are {'left out' if test else 'the test'}")
-        test = test or validation
-    if not train:
-        raise ValueError(f"{root}: pairs to test on, none to train on; looked for a folder named train or training")
-    if not test:
-        held = held_out([pair.key for pair in train], share)
-        test = [pair for pair in train if pair.key in held]
-        train = [pair for pair in train if pair.key not in held]
-        tested, trained = ({sequence(pair.key) for pair in pairs} for pairs in (test, train))
-        whole = (
-            f"{len(tested)} of {len(tested | trained)} sequences" if not tested & trained else "the end of the only one"
-        )
-        notes.append(f"no test folder: {len(test)} of {len(test) + len(train)} pairs are held out for testing, {whole}")
-        if not train:
-            raise ValueError(f"{root}: one pair cannot be both trained and tested on")
-    return train, test, notes
-
-
-def held_out(keys: Iterable[str], share: float) -> set[str]:
-    """The keys that are tested on: the sequences the digest of whose name, read as a number from 0 to 1, is below
-    `share`, so that new ones move no others. Where this leaves nothing to test or to train on, the shortest sequence;
-    of a single one its end, where frames are least like those at its start."""
+def held_out(keys: list[str], share: float) -> set[str]:
+    """The keys of the sequences for testing: those whose name's digest, as a number from 0 to 1, is below `share`, so
+    that new sequences move no others. Where nothing would be left to test or train on, the shortest sequence; of a
+    single sequence its end, where frames are least like those at its start."""
     sequences: dict[str, list[str]] = defaultdict(list)
     for key in sorted(keys):
         sequences[sequence(key)].append(key)
     if len(sequences) == 1:
-        (only,) = sequences.values()
-        return set(only[-max(1, min(round(share * len(only)), len(only) - 1)) :])
-    held = [rows for name, rows in sequences.items() if _drawn(name) < share]
+        count = max(1, min(round(share * len(keys)), len(keys) - 1))
+        return set(sorted(keys)[-count:])
+    held = [rows for name, rows in sequences.items() if _uniform(name) < share]
     if len(held) in (0, len(sequences)):
         held = [min(sequences.values(), key=lambda rows: (len(rows), rows))]
     return {key for rows in held for key in rows}
 
 
-def _drawn(name: str) -> float:
-    """A number from 0 to 1 that only depends on the name."""
+def _uniform(name: str) -> float:
     digest = hashlib.sha256(name.encode("utf-8", "surrogateescape")).digest()
     return int.from_bytes(digest[:6], "big") / 256**6
+
+
+def _side(path: Path) -> str | None:
+    names = [name.lower() for name in path.parent.parts]
+    if "real_blur" in names:
+        return "real_blur"
+    return next((SIDES[name] for name in reversed(names) if name in SIDES), None)
+
+
+def _from_folder(root: Path) -> tuple[dict[str, Pairs], list[Path], list[Path], list[str]]:
+    """Pairs by split ("" for none), real blur, photographs without a partner, notes."""
+    sides: dict[str, dict[tuple[str, str], Path]] = {"blurred": {}, "sharp": {}}
+    real_blur, left_out = [], Counter()
+    for path in photos.find(root):
+        if (side := _side(path)) == "real_blur":
+            real_blur.append(path)
+        elif side is None:
+            left_out[path.parent.name] += 1
+        else:
+            split = next((name.lower() for name in path.parent.parts if name.lower() in SPLITS), "")
+            common = [name for name in path.parent.parts if name.lower() not in (*SIDES, *SPLITS)]
+            key = split, "/".join([*common, path.stem])
+            if key in sides[side]:
+                raise ValueError(f"{root / path}: {sides[side][key]} has the same name; remove one of them")
+            sides[side][key] = path
+    blurred, sharp = sides["blurred"], sides["sharp"]
+    splits: dict[str, Pairs] = defaultdict(dict)
+    for split, key in sorted(blurred.keys() & sharp.keys()):
+        splits[split][key] = blurred[split, key], sharp[split, key]
+    if not splits:
+        raise ValueError(f"{root}: no pairs; {HELP}")
+    unmatched = [(blurred | sharp)[key] for key in sorted(blurred.keys() ^ sharp.keys())]
+    notes = [f"{count} photographs in folders named {name} are left out" for name, count in left_out.most_common()]
+    return splits, real_blur, unmatched, notes
+
+
+def _from_csv(path: Path) -> tuple[dict[str, Pairs], list[Path]]:
+    """Pairs by split ("" for none), and real blur, the rows without a sharp photograph; paths relative to the CSV."""
+    splits: dict[str, Pairs] = defaultdict(dict)
+    real_blur = []
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            rows = list(csv.DictReader(file))
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise ValueError(f"{path}: no CSV file in UTF-8 ({error})") from None
+    for number, row in enumerate(rows, start=2):
+        blurred, sharp, split = (row.get(name) for name in ("blurred", "sharp", "split"))
+        key = Path(blurred or "").with_suffix("").as_posix() if blurred else ""
+        if not key or sharp is None or split not in ("", *SPLITS) or key in splits[split]:
+            raise ValueError(f"{path}, line {number}: needs blurred,sharp,split; split is train, test or empty")
+        if sharp:
+            splits[split][key] = Path(blurred), Path(sharp)
+        else:
+            real_blur.append(Path(blurred))
+    if not any(splits.values()):
+        raise ValueError(f"{path}: no pairs; needs the columns blurred,sharp,split, named in its first line")
+    return splits, real_blur

@@ -1,4 +1,4 @@
-"""What a data source offers: the listing of its photographs, which the download stage writes for all others."""
+"""The photographs of a data source: frames.json, which the stage download writes for all later stages."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dbgan.data.photos import read
+from dbgan.data import photos
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Frame:
 
 @dataclass(frozen=True)
 class Listing:
-    """What a data source offers, written as frames.json: blurred and sharp are pairs, index by index."""
+    """All photographs of a run; blurred and sharp are pairs, index by index."""
 
     root: str  # of the pairs: "" when they lie beside the listing, else a folder, relative to the repository
     real_root: str  # of the real blurred photographs, likewise
@@ -37,15 +37,14 @@ class Listing:
 
 
 def describe(root: Path, path: Path) -> tuple[Frame, np.ndarray, str]:
-    """Read `root / path`: its Frame, and the photograph and note of `read`."""
-    image, note, digest = read(root / path)
-    name = path.with_suffix("").as_posix()
+    """Read `root / path`: its Frame, and the image and note of `photos.read`."""
+    image, note, digest = photos.read(root / path)
     mean = [round(float(level), 3) for level in image.mean((0, 1))]
+    name = path.with_suffix("").as_posix()
     return Frame(name, path.as_posix(), image.shape[0], image.shape[1], digest, mean), image, note
 
 
 def save_listing(path: Path, listing: Listing) -> None:
-    """Write frames.json."""
     path.write_text(json.dumps(asdict(listing), indent=1) + "\n", encoding="utf-8")
 
 
@@ -53,23 +52,23 @@ def load_listing(folder: Path) -> Listing:
     """Read `folder/frames.json`. Raises ValueError when it is missing or damaged."""
     path = folder / "frames.json"
     try:
-        groups = json.loads(path.read_text(encoding="utf-8"))
-        roots = {key: groups.pop(key) for key in ("root", "real_root")}
-        return Listing(**roots, **{key: [Frame(**f) for f in frames] for key, frames in groups.items()})
+        values = json.loads(path.read_text(encoding="utf-8"))
+        roots = {key: values.pop(key) for key in ("root", "real_root")}
+        return Listing(**roots, **{key: [Frame(**frame) for frame in frames] for key, frames in values.items()})
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise ValueError(f"{path}: no readable frame listing ({error}); run the download stage") from None
 
 
 def roots(listing: Listing, raw: Path, repository: Path) -> tuple[Path, Path]:
-    """Where the pairs and the real blurred photographs of `raw`'s listing lie."""
+    """The folders of the pairs and of the real blurred photographs in `raw`'s listing."""
     pairs, real = (repository / Path(root).expanduser() if root else raw for root in (listing.root, listing.real_root))
     return pairs, real
 
 
 def load_frame(root: Path, frame: Frame) -> np.ndarray:
     """The photograph of a listing, (H, W, 3) uint8 RGB. Raises ValueError when the file has changed since."""
-    path = root / frame.path
-    image, _, digest = read(path)
+    image, _, digest = photos.read(root / frame.path)
     if digest != frame.sha256:
+        path = root / frame.path
         raise ValueError(f"{path}: changed since the download stage saw it; run `dvc repro -f -s download` first")
     return image

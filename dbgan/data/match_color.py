@@ -1,11 +1,9 @@
-"""The mean colour of one domain of photographs given to another, so that a network does not learn it.
+"""Gives the mean colour of one domain of photographs to another, so that a network does not learn the difference.
 
-What is matched is the domain: all its photographs go through the same three curves, one for each channel, so they
-differ among each other as before. A curve is a power, v ** g of levels v in [0, 1]: black stays black, white stays
-white, nothing is clipped and no two levels change places.
+All photographs of a domain go through the same three curves, one for each channel, so they differ among each other as
+before. A curve is a power, v ** g of levels v in [0, 1]: black stays black, white stays white, nothing is clipped and
+no two levels change places.
 """
-
-from collections.abc import Iterable
 
 import numpy as np
 from PIL import Image
@@ -14,24 +12,15 @@ STEEPEST = 3.0  # curves are v ** 3 at most and v ** (1 / 3) at least; a colour 
 
 
 def levels(photo: np.ndarray) -> np.ndarray:
-    """How often each level stands in each channel of a photograph (H, W, 3) uint8: (3, 256), each row summing to 1."""
+    """The histograms of a photograph (H, W, 3) uint8: (3, 256), each row summing to 1."""
     counts = Image.fromarray(photo).histogram()
     return np.array(counts).reshape(3, 256) / (photo.shape[0] * photo.shape[1])
 
 
-def average(weighted: Iterable[tuple[np.ndarray | list[float], float]]) -> np.ndarray:
-    """The mean of arrays of one shape, each with its weight; one array in memory at a time. 0 where all weights are."""
-    total, summed = 0.0, 0.0
-    for value, weight in weighted:
-        summed = summed + weight * np.asarray(value)
-        total += weight
-    return np.asarray(summed / (total or 1))
-
-
 def matching(shares: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """The curves, (3, 256) uint8, that give levels which are so often in a domain (3, 256) the mean `target` (3,).
+    """The curves, (3, 256) uint8, that give a domain with these histograms (3, 256) the mean `target` (3,).
 
-    Found by bisection: the mean falls with the exponent.
+    By bisection: the mean falls with the exponent.
     """
     low, high = np.full((2, 3, 1), np.log(STEEPEST)) * [[[-1]], [[1]]]
     for _ in range(50):
@@ -48,7 +37,7 @@ def _powers(log_exponents: np.ndarray) -> np.ndarray:
 
 
 def mean(shares: np.ndarray, curves: np.ndarray) -> np.ndarray:
-    """The mean of each channel, 8-bit levels, of a domain with these shares of levels after the curves."""
+    """The mean of each channel, 8-bit levels, of a domain with these histograms after the curves."""
     return (shares * curves).sum(axis=1)
 
 

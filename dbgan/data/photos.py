@@ -6,30 +6,35 @@ import hashlib
 import io
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
+import pillow_heif
+import skimage
 from PIL import Image, UnidentifiedImageError
 
 # torch is imported where tensors are made: processes that only read photographs then need a fraction of the memory.
 if TYPE_CHECKING:
     from torch import Tensor
 
-# Everything Pillow reads that people keep photographs in; other files in a folder are not photographs.
-SUFFIXES = {".png", ".jp2", ".webp", ".avif", ".tif", ".tiff", ".bmp", ".ppm", ".pgm", ".gif"}
+SUFFIXES = {".png", ".jp2", ".webp", ".avif", ".tif", ".tiff", ".bmp", ".ppm", ".pgm", ".gif", ".heic", ".heif"}
 SUFFIXES |= {".jpg", ".jpeg", ".jpe", ".jfif"}
-FORMATS = ("PNG", "JPEG", "JPEG2000", "WEBP", "AVIF", "TIFF", "BMP", "PPM", "GIF")  # no others: EPS would run programs
-NOT_READ = dict.fromkeys((".heic", ".heif"), "HEIC") | dict.fromkeys(
-    (".dng", ".cr2", ".cr3", ".nef", ".arw", ".raf", ".rw2", ".orf", ".pef", ".srw"), "camera RAW"
-)  # photographs that are found, to be refused by name
-HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1", b"msf1"}
+FORMATS = ("PNG", "JPEG", "JPEG2000", "WEBP", "AVIF", "TIFF", "BMP", "PPM", "GIF", "HEIF")  # EPS would run programs
+RAW = {".dng", ".cr2", ".cr3", ".nef", ".arw", ".raf", ".rw2", ".orf", ".pef", ".srw"}  # refused by name
 JUNK = {"__MACOSX", "@eaDir", "$RECYCLE.BIN"}  # folders that systems leave; hidden files and folders likewise
+
+# Photographs inside scikit-image's own package, each in one set only. docs/data.md says which set serves for what.
+SAMPLE = {
+    "train": ("motorcycle_left.png", "coffee.png", "coins.png", "gravel.png", "page.png"),
+    "test": ("astronaut.png", "chelsea.png", "camera.png"),
+    "real_blur": ("rocket.jpg", "ihc.png", "brick.png", "grass.png", "text.png"),
+}
 
 MAX_MEGAPIXELS = 200  # a larger photograph is refused before it is decoded: decompression bombs declare more
 ORIENTATION = 0x0112  # EXIF's tag
-UPRIGHT = {  # by its value: what makes the picture, (H, W, C), upright
+UPRIGHT = {  # by its value: what turns an image (H, W, C) upright
     2: lambda x: x[:, ::-1],
     3: lambda x: x[::-1, ::-1],
     4: lambda x: x[::-1],
@@ -39,7 +44,10 @@ UPRIGHT = {  # by its value: what makes the picture, (H, W, C), upright
     8: lambda x: x.swapaxes(0, 1)[::-1],
 }
 STRIP = 256  # rows that are copied at once
-Image.MAX_IMAGE_PIXELS = None  # the limit above replaces Pillow's, which warns on the way and counts in its own way
+Image.MAX_IMAGE_PIXELS = (
+    None  # MAX_MEGAPIXELS replaces Pillow's limit, which warns first and refuses at twice its value
+)
+pillow_heif.register_heif_opener()
 
 
 class Unreadable(ValueError):
@@ -51,8 +59,7 @@ class Unreadable(ValueError):
 
 
 def to_float(image: np.ndarray | Tensor) -> Tensor:
-    """(..., H, W, C) uint8, or an array of uint16 -> (..., C, H, W) float32 in [0, 1], channels last in memory, on the
-    device that a tensor is on. With `to_levels` the owner of the range."""
+    """(..., H, W, C) uint8 or an array of uint16 -> (..., C, H, W) float32 in [0, 1], channels last in memory."""
     import torch
 
     if isinstance(image, torch.Tensor):
@@ -63,12 +70,10 @@ def to_float(image: np.ndarray | Tensor) -> Tensor:
 
 
 def to_levels(image: Tensor, dtype: np.dtype | type) -> np.ndarray:
-    """(..., C, H, W) float -> (..., H, W, C) of `dtype`, uint8 or uint16: clamped to [0, 1], rounded to the nearest
-    level."""
+    """(..., C, H, W) float -> (..., H, W, C) uint8 or uint16: clamped to [0, 1], rounded to the nearest level."""
     import torch
 
-    kind, top = getattr(torch, np.dtype(dtype).name), np.iinfo(dtype).max
-    levels = (image.detach().float().clamp(0, 1) * top).round().to(kind)
+    levels = (image.detach().float().clamp(0, 1) * np.iinfo(dtype).max).round().to(getattr(torch, np.dtype(dtype).name))
     return levels.movedim(-3, -1).contiguous().cpu().numpy()
 
 
@@ -78,46 +83,36 @@ def to_uint8(image: Tensor) -> np.ndarray:
 
 
 def find(folder: Path) -> list[Path]:
-    """The photographs in `folder` and its sub-folders, as sorted paths relative to it, those of a kind that is not
-    read among them.
-
-    Raises ValueError when there is no such folder or no photograph in it.
-    """
+    """The photographs in a folder and its sub-folders, camera RAW among them, as sorted paths relative to it; through
+    links to folders too, but each folder once."""
     if not folder.is_dir():
         raise ValueError(f"{folder}: there is no such folder")
-    known = SUFFIXES | NOT_READ.keys()
-    found = sorted(path.relative_to(folder) for path in files(folder) if path.suffix.lower() in known)
-    if not found:
-        raise ValueError(f"{folder}: no photographs in it (looked for {', '.join(sorted(SUFFIXES))})")
-    return found
-
-
-def files(folder: Path) -> Iterator[Path]:
-    """All files below a folder, as paths that begin with it, but hidden ones; through links to folders too, but each
-    folder once."""
-    seen = set()
+    found, seen = [], set()
     for at, folders, names in os.walk(folder, followlinks=True):
-        if os.path.realpath(at) in seen:
+        if (real := os.path.realpath(at)) in seen:
             folders.clear()
             continue
-        seen.add(os.path.realpath(at))
+        seen.add(real)
         folders[:] = sorted(name for name in folders if not name.startswith(".") and name not in JUNK)
-        shown = (Path(at, name) for name in names if not name.startswith("."))
-        yield from (path for path in shown if path.is_file())
+        paths = [Path(at, name) for name in names if not name.startswith(".")]
+        found += [
+            path.relative_to(folder) for path in paths if path.suffix.lower() in SUFFIXES | RAW and path.is_file()
+        ]
+    if not found:
+        raise ValueError(f"{folder}: no photographs in it (looked for {', '.join(sorted(SUFFIXES))})")
+    return sorted(found)
 
 
 @contextmanager
 def opened(path: Path, content: bytes | None = None) -> Iterator[tuple[Image.Image, BinaryIO]]:
-    """A photograph whose pixels are not decoded yet, and its file: that at `path`, or `content`, which faults call
-    `path`.
+    """A photograph whose pixels are not decoded yet, and its file, or `content` in its place.
 
-    Any fault until it is closed becomes Unreadable, a ValueError: a file that is not there, of another kind, damaged or
-    over MAX_MEGAPIXELS.
+    Any error until it is closed becomes Unreadable, a ValueError: no file, another kind of file, damage, too large.
     """
     try:
         with path.open("rb") if content is None else io.BytesIO(content) as file:
-            if kind := NOT_READ.get(path.suffix.lower()):
-                raise Unreadable(path, f"{kind} is not read; convert it to JPEG or PNG")
+            if path.suffix.lower() in RAW:
+                raise Unreadable(path, "camera RAW is not read; convert it to JPEG or PNG")
             with Image.open(file, formats=FORMATS) as image:
                 if image.width * image.height > MAX_MEGAPIXELS * 1e6:
                     size = f"{image.width}x{image.height}"
@@ -126,49 +121,39 @@ def opened(path: Path, content: bytes | None = None) -> Iterator[tuple[Image.Ima
     except Unreadable:
         raise
     except UnidentifiedImageError:
-        raise Unreadable(path, _foreign(path.read_bytes() if content is None else content)) from None
-    except Exception as error:  # decoders end on damaged files in errors of nearly every kind
+        empty = not (path.stat().st_size if content is None else content)
+        raise Unreadable(path, "an empty file" if empty else "not a readable photograph (of no known format)") from None
+    except Exception as error:  # decoders raise errors of nearly every kind for damaged files
         detail = getattr(error, "strerror", None) or error or type(error).__name__
         raise Unreadable(path, f"not a readable photograph ({detail})") from None
 
 
-def _foreign(content: bytes) -> str:
-    if not content:
-        return "an empty file"
-    if content[4:8] == b"ftyp" and content[8:12] in HEIC_BRANDS:
-        return "HEIC is not read; convert it to JPEG or PNG"
-    return "not a readable photograph (of no known format)"
-
-
 def read(path: Path) -> tuple[np.ndarray, str, str]:
-    """A photograph as (H, W, 3) uint8 RGB, what was converted on the way ("" for plain 8-bit RGB), and the file's
-    SHA-256.
+    """A photograph as (H, W, 3) uint8 RGB, what was converted on the way ("" for plain 8-bit RGB), and its SHA-256.
 
-    Grey is repeated over the three channels, 16 bits become 8, transparency is dropped, EXIF rotation is
-    applied. Raises Unreadable as `opened` does.
+    Grey is repeated over the channels, 16 bits become 8, transparency is dropped, EXIF rotation is applied.
     """
     with opened(path) as (image, file):
-        levels, note = _decode(image, file)
+        rgb, note = _decode(image)
         file.seek(0)
-        return levels, note, hashlib.file_digest(file, "sha256").hexdigest()
+        return rgb, note, hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def decode(content: bytes, name: str) -> tuple[np.ndarray, str]:
-    """`read`, from the bytes of a photograph that faults call `name`; without the SHA-256."""
-    with opened(Path(name), content) as (image, file):
-        return _decode(image, file)
+    """`read` for the bytes of a photograph, without the SHA-256; errors call it `name`."""
+    with opened(Path(name), content) as (image, _):
+        return _decode(image)
 
 
-def _decode(image: Image.Image, file: BinaryIO) -> tuple[np.ndarray, str]:
-    depth = image.tile[0][3] if image.tile else ""
-    if (image.format, image.mode, depth) == ("PNG", "RGB", "RGB") and (plain := _plain_png(file)) is not None:
-        return plain, ""
-    said = orientation(image)
-    image.load()
-    rgb, note = _to_rgb(image, str(depth))
-    if turn := UPRIGHT.get(orientation(image)):  # none any more where the decoder turned it itself, as TIFF's does
-        rgb = np.ascontiguousarray(turn(rgb))
-    return rgb, ", ".join(filter(None, [note, "rotated as its EXIF says" if said in UPRIGHT else ""]))
+def bundled(name: str) -> np.ndarray:
+    """A photograph of SAMPLE, (H, W, 3) uint8 RGB; no network is used."""
+    return read(Path(skimage.__file__).parent / "data" / name)[0]
+
+
+def write(path: Path, image: np.ndarray, **options) -> None:
+    """(H, W, 3) uint8 RGB to a file of the format that its suffix says; makes folders."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(image).save(path, **options)
 
 
 def content_of(file: BinaryIO) -> bytes:
@@ -180,30 +165,19 @@ def content_of(file: BinaryIO) -> bytes:
     return content
 
 
-def _plain_png(file: BinaryIO) -> np.ndarray | None:
-    """A PNG of 8-bit RGB without transparency or orientation, else None; also for a damaged one, of which Pillow says
-    more. Data sets are PNG, which libpng decodes in three quarters of Pillow's time."""
-    import imagecodecs
-
-    content = content_of(file)
-    if any(mark in content for mark in (b"tRNS", b"eXIf", b"XML:com.adobe.xmp")):
-        return None
-    with suppress(imagecodecs.PngError):
-        return imagecodecs.png_decode(content)
-    return None
-
-
 def orientation(image: Image.Image) -> int:
-    """What EXIF says of an opened photograph; 1, upright, where it is damaged or says nothing."""
+    """EXIF's orientation of an opened photograph; 1, upright, where it is damaged or missing."""
     try:
         return image.getexif().get(ORIENTATION, 1)
-    except Exception:  # as in `opened`; but the photograph itself may be whole
+    except Exception:  # as in `opened`; the pixels may be intact
         return 1
 
 
 def grey_levels(image: Image.Image) -> np.ndarray:
-    """The (H, W) levels of a grey picture of more than 8 bits, Pillow's modes I and F: uint16, or uint8 where they are
-    no more. Raises ValueError for values that are no levels."""
+    """The (H, W) levels of a grey image of more than 8 bits (Pillow's modes I and F): uint16, or uint8 where all fit.
+
+    Raises ValueError for values that are no levels.
+    """
     levels = np.asarray(image)
     deep = levels.max() > 255 or image.mode.startswith("I;16")
     low, high = levels.min(), levels.max()
@@ -212,30 +186,28 @@ def grey_levels(image: Image.Image) -> np.ndarray:
     return np.rint(levels).astype(np.uint16 if deep else np.uint8)
 
 
-def _to_rgb(image: Image.Image, depth: str) -> tuple[np.ndarray, str]:
+def _decode(image: Image.Image) -> tuple[np.ndarray, str]:
+    depth = str(image.tile[0][3]) if image.tile else ""  # before `orientation`, which may load the image
+    turned = orientation(image) in UPRIGHT
+    image.load()
+    rgb, notes = _to_rgb(image, depth)
+    if turn := UPRIGHT.get(orientation(image)):  # none any more where the decoder turned it itself, as TIFF's does
+        rgb = np.ascontiguousarray(turn(rgb))
+    return rgb, ", ".join([*notes, "rotated as its EXIF says"] if turned else notes)
+
+
+def _to_rgb(image: Image.Image, depth: str) -> tuple[np.ndarray, list[str]]:
     if image.mode.startswith("I") or image.mode == "F":
         levels = grey_levels(image)
         top = np.iinfo(levels.dtype).max
         grey = np.rint(np.arange(top + 1) * (255 / top)).astype(np.uint8)[levels]
-        return np.repeat(grey[..., None], 3, axis=2), "16-bit grey read as 8-bit RGB"
+        return np.repeat(grey[..., None], 3, axis=2), ["16-bit grey read as 8-bit RGB"]
     notes = ["16 bits read as 8"] if "16" in depth and image.mode.startswith("RGB") else []
     if image.mode != "RGB":
         alpha = image.has_transparency_data
         notes.append("transparency dropped" if alpha else f"{image.mode} read as RGB")
         image = image.convert("RGBA").convert("RGB") if alpha else image.convert("RGB")
-    return _levels(image), ", ".join(notes)
-
-
-def _levels(image: Image.Image) -> np.ndarray:
-    """An RGB image as an array, strip by strip: at once it would be in memory three times."""
-    levels = np.empty((image.height, image.width, 3), np.uint8)
-    for top in range(0, image.height, STRIP):
-        bottom = min(top + STRIP, image.height)
-        levels[top:bottom] = image.crop((0, top, image.width, bottom))
-    return levels
-
-
-def write(path: Path, image: np.ndarray, **options) -> None:
-    """(H, W, 3) uint8 RGB to a file of the format its name says; folders are made."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(image).save(path, **options)
+    rgb = np.empty((image.height, image.width, 3), np.uint8)
+    for top in range(0, image.height, STRIP):  # at once it would be in memory three times
+        rgb[top : top + STRIP] = image.crop((0, top, image.width, min(top + STRIP, image.height)))
+    return rgb, notes

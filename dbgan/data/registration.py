@@ -1,19 +1,18 @@
-"""How far the two sides of a pair are shifted against each other."""
+"""The shift between the two sides of a pair."""
 
 import numpy as np
 from PIL import Image
 
 REACH = 1280  # pixels of the middle that are compared; a shift of up to half of that can be seen
-COARSER = 4  # it is compared at a quarter of its resolution, in tenths of a pixel of the photograph
-MUCH = 1.0  # pixels; motion that is uneven over the exposure may shift a blur by a little more
+COARSER = 4  # compared at a quarter of the resolution, in tenths of a pixel of the photograph
 
 
 def shift(sharp: np.ndarray, blurred: np.ndarray) -> float:
-    """The distance, in pixels, by which `blurred` would have to be moved to lie on `sharp`.
+    """The distance, in pixels, by which `blurred` would have to be moved to lie on `sharp`; (H, W, 3) uint8 both.
 
-    Both are (H, W, 3) uint8. The peak of the cross-correlation of the luminance of the middle, which fades out to its
-    rim. Not phase correlation, the usual choice: strong linear blur turns the sign of whole bands of frequencies, and
-    their peak then lies up to half the blur's length away from the truth. A photograph of one level is not shifted.
+    The peak of the cross-correlation of the luminance in the middle, faded out to its rim. Phase correlation, the usual
+    choice, fails here: strong linear blur turns the sign of whole bands of frequencies, and their peak then lies up to
+    half the blur's length away from the truth. A photograph of one level is not shifted.
     """
     from skimage.registration import phase_cross_correlation
 
@@ -32,11 +31,12 @@ def _middle(photo: np.ndarray) -> np.ndarray:
 
 
 def summary(shifts: dict[str, float]) -> dict:
-    """Of the shifts of pairs, in pixels: their mean, the largest and whose it is, and how many are over 1."""
+    """Of the shifts of pairs, in pixels: the mean, the largest and its pair, and the number over one pixel. Motion that
+    is uneven over the exposure may shift a blur by a little more than a pixel."""
     worst = max(shifts, key=lambda name: shifts[name])
     return {
         "shift_mean": float(np.mean(list(shifts.values()))),
         "shift_max": shifts[worst],
         "shift_worst": worst,
-        "shift_over_1px": sum(shift > MUCH for shift in shifts.values()),
+        "shift_over_1px": sum(shift > 1 for shift in shifts.values()),
     }

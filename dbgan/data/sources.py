@@ -1,131 +1,98 @@
-"""Where photographs come from: `data.source` says it of the pairs, `data.real` of the real blur."""
+"""The photographs of a run: `data.source` chooses the pairs, `data.real` the real blur."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
+from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 
-from dbgan.data import camera_shake, folders, photographs, photos
-from dbgan.data.archives import Archives
-from dbgan.data.folders import Layout, Pair
+from dbgan.data import camera_shake, download, folders, photos
+from dbgan.data.folders import Found
+from dbgan.settings import Params
+from dbgan.utils import progress, project_root
 
 
-@dataclass(frozen=True)
-class DataParams:
-    """Which photographs the pipeline works on."""
-
-    source: Literal["sample", "folder", "gopro"]  # of the pairs; folder: yours, in `root`
-    root: str | None  # folder with pairs, in any layout that `layouts` finds
-    real: Literal["sample", "folder", "rwbi"] | None  # of the real blur; null: what goes with the pairs
+class DataParams(Params):
+    source: Literal["sample", "folder", "gopro"]  # of the pairs; folder: your own, in `root`
+    root: str | None  # folder with pairs, or a CSV file that lists them
+    real: Literal["sample", "folder", "rwbi"] | None  # of the real blur; null: the source that goes with the pairs
     real_root: str | None  # folder with real blurred photographs
-    test_share: float  # of the pairs, held out where they have no test folder
-    max_rejected: float  # share of the pairs and photographs that may be set aside
-    min_side: int  # pixels; what is smaller is set aside
-    train_shakes: int  # sample: blurred versions of each training photograph
-    test_shakes: int  # sample: blurred versions of each test photograph
-    real_shakes: int  # sample: blurred versions of each real-blur photograph
-    archives: Archives  # where the public ones come from
+    test_share: Annotated[float, Field(gt=0, lt=1)]  # of the pairs, held out where there are no test pairs
+    max_rejected: Annotated[float, Field(ge=0, le=1)]  # share of the pairs and photographs that may be set aside
+    min_side: PositiveInt  # pixels; smaller photographs are set aside
+    train_shakes: PositiveInt  # sample: blurred versions of each training photograph
+    test_shakes: PositiveInt  # sample: blurred versions of each test photograph
+    real_shakes: NonNegativeInt  # sample: blurred versions of each real-blur photograph
 
-    def __post_init__(self) -> None:
+    @model_validator(mode="after")
+    def _roots(self) -> "DataParams":
         if self.source == "folder" and not self.root:
             raise ValueError("root must name your folder when source is folder")
         if self.real == "folder" and not self.real_root:
             raise ValueError("real_root must name your folder when real is folder")
-        if not 0 < self.test_share < 1 or not 0 <= self.max_rejected <= 1 or self.min_side < 1:
-            raise ValueError("test_share must be between 0 and 1, max_rejected 0 to 1, min_side at least 1")
-        if self.train_shakes < 1 or self.test_shakes < 1 or self.real_shakes < 0:
-            raise ValueError("train_shakes and test_shakes must be at least 1, real_shakes at least 0")
+        return self
 
     @property
     def real_source(self) -> str:
-        """Where the real blur comes from."""
         return self.real or {"gopro": "rwbi"}.get(self.source, self.source)
 
 
-@dataclass(frozen=True)
-class Found:
-    """The photographs of a source, not read yet."""
-
-    folder: Path  # where they are
-    written: str  # the same in photos.json: "" beside it, else relative to the repository if within it
-    layout: Layout  # of the pairs
-    real_folder: Path
-    real_written: str
-    real_blur: list[Path]
-    notes: list[str]
-
-
-Progress = Callable[..., object]
-
-
-def find(p: DataParams, sample: tuple[Path, Layout], base: Path, unpacked: Callable[[str], Path]) -> Found:
-    """All photographs that `p` asks for. sample: the folder and the result of `simulate`; base: what relative roots
-    are relative to; unpacked: gives the folder of a public archive by its name.
-
-    Raises ValueError for a folder that is not there or in which it is not clear what is what.
-    """
-    folder, written, layout = *_place(p.source, p.root, "data.root", sample[0], base, unpacked), sample[1]
+def find(p: DataParams, archives: download.Archives, sample: Found) -> Found:
+    """All photographs that `p` asks for; sample: those that `simulate` wrote."""
+    found = sample
     if p.source != "sample":
-        layout = folders.find(folder, p.test_share)
+        found = folders.find(_root(p.source, p.root, "data.root", archives), p.test_share)
     if p.real is None and p.source != "gopro":
-        return Found(folder, written, layout, folder, written, layout.real_blur, layout.notes)
-    real_folder, real_written = _place(p.real_source, p.real_root, "data.real_root", sample[0], base, unpacked)
+        return found
     if p.real_source == "sample":
-        real, notes = sample[1].real_blur, []
-    else:
-        real, notes = folders.find_real(real_folder)
-    return Found(folder, written, layout, real_folder, real_written, real, [*layout.notes, *notes])
+        return replace(found, real_root=sample.root, real_blur=sample.real_blur)
+    real_root = _root(p.real_source, p.real_root, "data.real_root", archives)
+    return replace(found, real_root=real_root, real_blur=folders.find_real(real_root))
 
 
-def _place(
-    source: str, root: str | None, key: str, sample: Path, base: Path, unpacked: Callable[[str], Path]
-) -> tuple[Path, str]:
-    """The folder of a source, and how photos.json names it."""
-    if source == "sample":
-        return sample, ""
-    if source == "folder":
-        folder = base / Path(root).expanduser()
-        if not folder.is_dir():
-            raise ValueError(f"{key}, {folder}: there is no such folder")
-        return folder, root
-    folder = unpacked(source)
-    return folder, folder.relative_to(base).as_posix() if folder.is_relative_to(base) else str(folder)
+def root_name(root: Path, raw: Path) -> str:
+    """A root as frames.json in `raw` names it: "" for raw itself, else relative to the repository if inside."""
+    base = project_root()
+    return "" if root == raw else root.relative_to(base).as_posix() if root.is_relative_to(base) else str(root)
+
+
+def _root(source: str, root: str | None, key: str, archives: download.Archives) -> Path:
+    if source != "folder":
+        return download.unpacked(getattr(archives, source), f"archives.{source}")
+    folder = project_root() / Path(root).expanduser()
+    if not folder.exists():
+        raise ValueError(f"{key}, {folder}: there is no such folder")
+    return folder
 
 
 def simulate(
-    out: Path,
-    p: DataParams,
-    camera: camera_shake.ShakeParams,
-    real: camera_shake.ShakeParams,
-    seed: int,
-    progress: Progress,
-) -> Layout:
-    """Write bundled photographs and simulated blurs of them below `out`, as far as `p` asks for the sample: pairs by
-    `camera` for training and test, and real blur, without sharp partners, by the visibly different camera `real`."""
-    jobs = [("train", name, p.train_shakes, camera) for name in photographs.TRAIN]
-    jobs += [("test", name, p.test_shakes, camera) for name in photographs.TEST]
-    jobs += [("real_blur", name, p.real_shakes, real) for name in photographs.REAL]
-    wanted = {"train": p.source, "test": p.source, "real_blur": p.real_source}
-    numbered = [(number, *job) for number, job in enumerate(jobs) if wanted[job[0]] == "sample"]
-    pairs: dict[str, list[Pair]] = {"train": [], "test": []}
-    real_blur = []
-    for number, part, name, count, shaken_by in progress(numbered, desc="shake", unit="photo") if numbered else ():
-        photo, stem = photographs.load(name), Path(name).stem
-        sharp = Path(part, "sharp", f"{stem}.png")
-        if part in pairs:
-            photos.write(out / sharp, photo)
-        for k in range(count):
-            suffix = "png" if shaken_by.jpeg_quality is None else "jpg"
-            path = (Path(part, "blur") if part in pairs else Path(part)) / f"{stem}_{k}.{suffix}"
-            blurred = camera_shake.blur(photo, shaken_by, np.random.default_rng([seed, number, k]))
-            options = {} if shaken_by.jpeg_quality is None else {"quality": shaken_by.jpeg_quality}
-            # A camera's JPEG is decoded by now; here it is compressed a second time, which changes it a little more.
-            photos.write(out / path, blurred, **options)
-            if part in pairs:
-                pairs[part].append(Pair(f"{stem}/{k}", path, sharp))
+    out: Path, p: DataParams, camera: camera_shake.ShakeParams, real: camera_shake.ShakeParams, seed: int
+) -> Found:
+    """Write the sample below `out`, as far as `p` asks for it: bundled photographs with blurs by `camera` for training
+    and test, and real blur, without sharp partners, by the visibly different camera `real`."""
+    sets = {
+        "train": (p.source, camera, p.train_shakes),
+        "test": (p.source, camera, p.test_shakes),
+        "real_blur": (p.real_source, real, p.real_shakes),
+    }
+    found = Found(out, {}, {}, out, [], [], [])
+    numbered = enumerate((name, photo) for name, bundled in photos.SAMPLE.items() for photo in bundled)
+    jobs = [(number, name, photo) for number, (name, photo) in numbered if sets[name][0] == "sample"]
+    for number, name, photo in progress(jobs, desc="shake", unit="photo") if jobs else ():
+        _, shaken_by, shakes = sets[name]
+        image, stem, quality = photos.bundled(photo), Path(photo).stem, shaken_by.jpeg_quality
+        sharp = Path(name, "sharp", f"{stem}.png")
+        if name != "real_blur":
+            photos.write(out / sharp, image)
+        for k in range(shakes):
+            file = f"{stem}_{k}.{'jpg' if quality else 'png'}"
+            path = Path(name, file) if name == "real_blur" else Path(name, "blur", file)
+            blurred = camera_shake.blur(image, shaken_by, np.random.default_rng([seed, number, k]))
+            # A camera's JPEG is decoded by now; compressed for the second time, it changes a little more.
+            photos.write(out / path, blurred, **({"quality": quality} if quality else {}))
+            if name == "real_blur":
+                found.real_blur.append(path)
             else:
-                real_blur.append(path)
-    shape = ["real_blur", "test/blur", "test/sharp", "train/blur", "train/sharp"]
-    return Layout(pairs["train"], pairs["test"], real_blur, shape, [], {})
+                getattr(found, name)[f"{stem}/{k}"] = path, sharp
+    return found

@@ -1,55 +1,50 @@
-"""What all trainings against a critic share: their parameters, the critic's judgement, and its loss."""
+"""What both trainings against a critic share: their parameters, the critic's judgement and its loss."""
 
-from dataclasses import dataclass
-from functools import partial
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
 from torch import Tensor, nn
 
-from dbgan.losses import OBJECTIVES, Objective, draw_share, penalty
-from dbgan.training.distributed import ALONE, Place
-from dbgan.training.optim import OptimParams
+from dbgan.losses import OBJECTIVES, PENALTY, Objective, draw_share, gradient_penalty
+from dbgan.training.loop import TrainParams
 
 
-@dataclass(frozen=True)
-class AdversarialParams(OptimParams):
+class AdversarialParams(TrainParams):
     """A training against critics; beta, objective and critic stand at the top of params.yaml."""
 
-    beta: float  # weight of the adversarial losses
-    objective: Objective  # what critics and generators are trained on against each other
+    patch: Annotated[int, Field(ge=16)]  # pixels; colours are compared in blocks of 16 x 16
+    beta: NonNegativeFloat  # weight of the adversarial losses
+    objective: Objective  # of critics and generators against each other
     critic: Literal["vgg", "patch"]  # the critics' network
-    critic_width: int  # channels of the critics' first layer
-    perceptual: float  # weight of the perceptual distance to the sharp photograph
-    color: float  # weight of the loss of colour that is not the sharp photograph's
+    critic_width: PositiveInt  # channels of the critics' first layer
+    critic_lr: PositiveFloat  # learning rate of the critics at the start; it falls like the generators'
+    perceptual: NonNegativeFloat  # weight of the perceptual distance to the sharp photograph
+    color: NonNegativeFloat  # weight of the loss of colour that is not the sharp photograph's
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.critic_width < 1:
-            raise ValueError("critic_width must be at least 1")
-        if self.patch < 16:
-            raise ValueError("patch must be at least 16: colours are compared in blocks of 16 x 16 pixels")
+    @model_validator(mode="after")
+    def _compiles(self) -> "AdversarialParams":
         if self.compile and self.objective == "wgan-gp":
             raise ValueError("compile must be false with objective wgan-gp: no compiler derives a gradient's gradient")
+        return self
 
 
-def judge(critic: nn.Module, real: Tensor, fake: Tensor, place: Place = ALONE) -> tuple[Tensor, Tensor]:
+def judge(critic: nn.Module, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
     """The critic's logits of real and fake photographs, (N,) or maps each, seen as one batch: so BatchNorm treats
-    both alike. Normalised apart, fakes that lack contrast or detail would look just like real ones.
-
-    N is the whole batch's size, of which `real` and `fake` are this process's part: relativistic losses compare with
-    the batch's mean."""
+    both alike. Normalised apart, fakes that lack contrast or detail would look just like real ones."""
     logits = critic(torch.cat([real, fake])).float()
-    both = place.gathered(logits[None])  # (processes, real and fake of each, ...)
-    return both[:, : len(real)].flatten(0, 1), both[:, len(real) :].flatten(0, 1)
+    return logits[: len(real)], logits[len(real) :]
 
 
-def critic_loss(
-    objective: Objective, critic: nn.Module, real: Tensor, fake: Tensor, draw: torch.Generator, place: Place = ALONE
-) -> Tensor:
+def generator_loss(objective: Objective, critic: nn.Module, real: Tensor, fake: Tensor) -> Tensor:
+    """The loss by which the generator of `fake` learns to fool the (frozen) critic, ()."""
+    return OBJECTIVES[objective][0](*judge(critic, real, fake))
+
+
+def critic_loss(objective: Objective, critic: nn.Module, real: Tensor, fake: Tensor, draw: torch.Generator) -> Tensor:
     """The loss by which the critic learns to tell real photographs from fake ones, (); none of it reaches the fakes'
     generator. Under "wgan-gp" with the gradient penalty, whose shares `draw` gives."""
-    _, loss = OBJECTIVES[objective]
-    judged = loss(*judge(critic, real, fake.detach(), place))
-    share = place.own(partial(draw_share, generator=draw), real)
-    return judged + penalty(objective, critic, real, fake, share)
+    loss = OBJECTIVES[objective][1](*judge(critic, real, fake.detach()))
+    if objective == "wgan-gp":
+        loss = loss + PENALTY * gradient_penalty(critic, real, fake, draw_share(real, draw))
+    return loss

@@ -1,94 +1,283 @@
-"""The one loop of all trainings: go on from the saved state, step, log, save."""
+"""The one loop of all trainings: Adam, a cosine learning rate, accumulated gradients, clipping, a running mean.
+
+A training is an object that names its networks and yields its losses (bgan.py, dbgan.py); all else is here.
+"""
 
 import math
+import os
+import shutil
+import warnings
+from collections import defaultdict
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from contextlib import contextmanager
+from functools import cache
+from typing import Annotated, Literal, Protocol
 
 import torch
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel
+from torch.nn.utils import clip_grads_with_norm_, get_total_norm
+from torch.optim import Adam
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from dbgan.training.distributed import average, number
-from dbgan.training.optim import OptimParams, autocast, running_mean
-from dbgan.training.resume import Row, State, Step, Values
+from dbgan import distributed, utils
+from dbgan.data.batches import Batches, stream
+from dbgan.settings import Params
+from dbgan.training.state import Row, State
+
+Terms = dict[str, Tensor]  # loss terms by name, weighted, () each; one without gradient, such as psnr, is only recorded
+
+
+class TrainParams(Params):
+    """How long, on what and how fast a training goes; the same keys in every training's section."""
+
+    steps: PositiveInt  # updates of the weights
+    batch: PositiveInt  # pairs in a batch
+    accumulate: PositiveInt  # batches whose gradients one update averages
+    patch: PositiveInt  # side of the random patch taken out of a crop, pixels
+    lr: PositiveFloat  # learning rate at the start
+    lr_floor: PositiveFloat  # learning rate at the end, reached along a cosine
+    log_every: PositiveInt  # updates between two rows of the curve
+    save_every: PositiveInt  # updates between two saved states, from which a killed run goes on
+    precision: Literal["float32", "bfloat16"]  # of the convs; losses, statistics and weights are float32
+    ema: Annotated[float, Field(ge=0, lt=1)]  # decay of the weights' running mean, which is written instead; 0: none
+    clip: NonNegativeFloat  # largest norm of a network's gradient; 0: any
+    checkpointing: bool  # activations of the blocks are computed again for the gradients, not kept: saves memory
+    compile: bool  # networks are compiled by torch.compile
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "TrainParams":
+        if self.save_every % self.log_every:
+            raise ValueError("save_every must be a multiple of log_every")
+        if self.lr < self.lr_floor:
+            raise ValueError("lr must be at least lr_floor")
+        if self.checkpointing and self.compile:
+            raise ValueError("checkpointing and compile must not both be true: a compiler cannot see what is kept")
+        return self
+
+
+class Training(Protocol):
+    """What `fit` trains."""
+
+    networks: dict[str, nn.Module]  # the first is the one that the training is for
+
+    def losses(self, batch: tuple[Tensor, ...], draw: torch.Generator, n: int) -> Iterator[Terms]:
+        """The terms of the critics, then (critics frozen) those of the generators, of one batch in update n. All that
+        is drawn comes from `draw`, on the CPU."""
+        ...
 
 
 def fit(
-    state: State,
-    build: Callable[[], Step],
-    batches: Callable[[int], Iterator[list]],
-    p: OptimParams,
+    training: Training,
+    data: Batches,
+    p: TrainParams,
     seed: int,
+    device: torch.device,
+    state: State,
     log: Callable[[Row, int], None],
-    progress: Callable,
 ) -> nn.Module:
-    """Train a step from `build` for p.steps updates; the curve is in `state.rows`.
+    """Train for p.steps updates, on from the saved state; the curve is in `state.rows`.
 
-    Gives the network that the training is for, or the running mean of it where p.ema asks for one. `batches(start)`
-    gives the accumulated batches of each update after `start`. `log` gets the means since the last row. Raises
-    ValueError naming the update and the term, or the network, when a value is no longer finite; it is found where a
-    row of the curve ends, before anything is saved, so the last saved state is good, and kept.
+    Returns the network that the training is for, or its running mean where p.ema asks for one. `log` gets the means
+    since the last row. Raises ValueError naming the update and the term or network when a value is no longer finite;
+    it is found where a row of the curve ends, before anything is saved, so the last saved state is good, and kept.
     """
-    training, start = state.restore(lambda: _training(build(), p))
-    step, mean = training.step, training.mean
-    since: list[Values] = []
+    networks = {name: ready(network, p, device) for name, network in training.networks.items()}
+    optimizers = {name: adam(network, p, name) for name, network in networks.items()}
+    result = next(iter(networks.values()))
+    mean = running_mean(result, p.ema) if p.ema else None
+    parts = networks | {f"{name}_optimizer": optimizer for name, optimizer in optimizers.items()}
+    parts |= {"mean": mean} if mean else {}
+    start = state.restore(parts)
+    shard = distributed_shard(p.accumulate)
+    numbers = [n * p.accumulate + k for n in range(start, p.steps) for k in shard]
+    since: list[Terms] = []
     try:
-        with progress(total=p.steps, initial=start, unit="step") as bar:
-            for n, group in enumerate(batches(start), start + 1):
+        with utils.progress(total=p.steps, initial=start, unit="step") as bar:
+            for n, group in enumerate(stream(data, numbers, len(shard), device), start + 1):
                 # Of dropout, which no generator of ours draws; so it alone depends on the number of processes.
-                torch.manual_seed(seed + n + p.steps * number())
-                with autocast(p, step.device):
-                    since.append(step(n, group))
+                torch.manual_seed(seed + n + p.steps * distributed.rank())
+                set_lr_and_zero_grad(optimizers, n, p)
+                with autocast(p, device), running_statistics(networks):
+                    terms = backward(training, group, [seed + n * p.accumulate + k for k in shard], n)
+                    distributed.average(w.grad for net in networks.values() for w in net.parameters() if has_grad(w))
+                    since.append(terms | clipped(networks, p.clip))
+                    for optimizer in optimizers.values():
+                        optimizer.step()
                 if mean:
-                    mean.update_parameters(step.result)
+                    mean.update_parameters(result)
                 bar.update()
                 if n % p.log_every == 0 or n == p.steps:
-                    row = _means(since, n)
+                    row = means(since, n)
                     since.clear()
                     state.rows.append({"step": n} | row)
                     bar.set_postfix({name: f"{value:.4g}" for name, value in row.items()}, refresh=False)
                     log(row, n)
                 if n % p.save_every == 0 or n == p.steps:
-                    _check_parts(training.parts(), n)
+                    check_finite(parts, n)
                 if n % p.save_every == 0 and n < p.steps:
-                    state.save(training, n)
+                    state.save(parts, n)
     except FloatingPointError as error:
         raise ValueError(f"{error}; lower the learning rate or set clip, {state.kept()}") from None
-    return mean.module if mean else step.result
+    return mean.module if mean else result
 
 
-@dataclass(frozen=True)
-class _Training:
-    """A step and the running mean of its result, if any."""
-
-    step: Step
-    mean: AveragedModel | None
-
-    def parts(self) -> dict:
-        return self.step.parts() | ({"mean": self.mean} if self.mean else {})
-
-
-def _training(step: Step, p: OptimParams) -> _Training:
-    return _Training(step, running_mean(step.result, p.ema) if p.ema else None)
+def backward(training: Training, group: list[tuple[Tensor, ...]], seeds: list[int], n: int) -> Terms:
+    """Add up the gradients of the mean loss over the accumulated batches; returns the mean of each term, () each, on
+    the device: to read them would make the CPU wait at every update."""
+    recorded: dict[str, list[Tensor]] = defaultdict(list)
+    for seed, batch in zip(seeds, group, strict=True):
+        for terms in training.losses(batch, torch.Generator().manual_seed(seed), n):
+            (torch.stack([*terms.values()]).sum() / len(group)).backward()
+            for name, value in terms.items():
+                recorded[name].append(value.detach())
+    return {name: torch.stack(values).mean() for name, values in recorded.items()}
 
 
-def _means(since: list[Values], n: int) -> Row:
-    """The means of the values of the updates up to update n. Raises FloatingPointError naming the first that is not
-    finite.
+def distributed_shard(accumulate: int) -> range:
+    """Of the accumulated batches of an update, those of this process. Raises ValueError where processes cannot have
+    equal shards: they share the accumulated batches only, for all within a batch depends on the whole batch."""
+    size, rest = divmod(accumulate, distributed.world_size())
+    if rest:
+        fitting = ", ".join(str(k) for k in range(1, accumulate + 1) if accumulate % k == 0)
+        raise ValueError(
+            f"{distributed.world_size()} processes cannot share accumulate: {accumulate} batches of an update equally; "
+            f"start {fitting}, or raise accumulate"
+        )
+    return range(distributed.rank() * size, (distributed.rank() + 1) * size)
 
-    Read at once: on a GPU, to look at the values of each update would leave it idle until the next one starts.
+
+def adam(network: nn.Module, p: TrainParams, name: str) -> Adam:
+    """Adam over all weights, with its usual betas; `scale` is the network's learning rate over p.lr."""
+    lr = p.critic_lr if name.endswith("critic") else p.lr  # type: ignore[attr-defined]  # of AdversarialParams
+    return Adam([{"params": list(network.parameters()), "scale": lr / p.lr}])
+
+
+def cosine_lr(step: int, p: TrainParams) -> float:
+    """Learning rate of update `step`, 1 to p.steps: from p.lr along half a cosine to p.lr_floor."""
+    done = (step - 1) / max(p.steps - 1, 1)
+    return p.lr_floor + (p.lr - p.lr_floor) * (1 + math.cos(math.pi * done)) / 2
+
+
+def set_lr_and_zero_grad(optimizers: dict[str, Adam], step: int, p: TrainParams) -> None:
+    """Begin update `step`: once for all accumulated batches."""
+    for optimizer in optimizers.values():
+        for group in optimizer.param_groups:
+            group["lr"] = cosine_lr(step, p) * group["scale"]
+        optimizer.zero_grad(set_to_none=True)
+
+
+def has_grad(weight: Tensor) -> bool:
+    """Whether a loss has reached this weight in the update."""
+    return weight.grad is not None
+
+
+def clipped(networks: dict[str, nn.Module], clip: float) -> Terms:
+    """Shorten each network's gradient to the norm `clip` (0: leave it); returns the norms before that."""
+    norms = {}
+    for name, network in networks.items():
+        if weights := [weight for weight in network.parameters() if has_grad(weight)]:
+            norms[f"gradient_{name}"] = get_total_norm([weight.grad for weight in weights])
+            if clip:
+                clip_grads_with_norm_(weights, clip, norms[f"gradient_{name}"])
+    return norms
+
+
+def running_mean(network: nn.Module, decay: float) -> AveragedModel:
+    """A copy of `network` that takes 1 - `decay` of its weights, and of BatchNorm's statistics, at every update.
+
+    The statistics are averaged like the weights, for they describe the images that these weights make.
     """
-    names = list(since[0])
-    everywhere = torch.stack([torch.stack(list(update.values())) for update in since])
-    average([everywhere])
-    values = everywhere.tolist()
+    return AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True)
+
+
+@contextmanager
+def running_statistics(networks: dict[str, nn.Module]) -> Iterator[None]:
+    """Around an update: BatchNorm's running statistics become those of one process that saw all shards in rank order;
+    InstanceNorm's, which does not count its batches, the mean over the processes.
+
+    A shard of m batches turns statistics r into keep * r + own, with keep = (1 - momentum) ** m.
+    """
+    norms = [m for net in networks.values() for m in net.modules() if getattr(m, "running_mean", None) is not None]
+    if distributed.world_size() == 1 or not norms:
+        yield
+        return
+    before = [(m.running_mean.clone(), m.running_var.clone(), int(m.num_batches_tracked)) for m in norms]
+    yield
+    later, world_size = distributed.world_size() - 1 - distributed.rank(), distributed.world_size()
+    shares, kept = [], []
+    for m, (*began, tracked) in zip(norms, before, strict=True):
+        batches = int(m.num_batches_tracked) - tracked
+        keep = (1 - m.momentum) ** batches
+        for statistic, start in zip((m.running_mean, m.running_var), began, strict=True):
+            counts = isinstance(m, nn.BatchNorm2d)
+            shares.append(keep**later * (statistic - keep * start) * world_size if counts else statistic.clone())
+            kept.append((statistic, keep**world_size * start if counts else torch.zeros_like(start)))
+        m.num_batches_tracked += batches * (world_size - 1)
+    distributed.average(shares)
+    for share, (statistic, rest) in zip(shares, kept, strict=True):
+        statistic.copy_(rest + share)
+
+
+def ready(network: nn.Module, p: TrainParams, device: torch.device) -> nn.Module:
+    """`network` on the device, in training mode, compiled where p.compile asks for it: in place, so that names of
+    weights stay. Raises ValueError where nothing can be compiled."""
+    network.to(device).train()
+    if p.compile:
+        if not shutil.which(os.environ.get("CXX", "g++")):
+            raise ValueError("compile: true needs a C++ compiler such as g++; install one or set compile: false")
+        network.compile()
+    return network
+
+
+def autocast(p: TrainParams, device: torch.device) -> torch.autocast:
+    """Within it, networks compute in p.precision; in float32, with a warning, where the machine has no bfloat16."""
+    enabled = p.precision == "bfloat16" and _has_bfloat16(device.type)
+    # No cache of the weights that were cast: through it the gradients of all their uses are added up in bfloat16.
+    return torch.autocast(device.type, torch.bfloat16, enabled=enabled, cache_enabled=False)
+
+
+@cache
+def _has_bfloat16(kind: str) -> bool:
+    """Whether the machine multiplies bfloat16 itself; one that emulates it is slower than in float32."""
+    if kind == "cuda":
+        found = torch.cuda.is_bf16_supported(including_emulation=False)
+    else:
+        found = torch.cpu._is_avx512_bf16_supported()
+    if not found:
+        warnings.warn("this machine has no bfloat16; training in float32 instead", stacklevel=3)
+    return found
+
+
+@contextmanager
+def frozen(*networks: nn.Module) -> Iterator[None]:
+    """Within it, no gradient reaches the weights of `networks`; it still flows through them."""
+    for network in networks:
+        network.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for network in networks:
+            network.requires_grad_(True)
+
+
+def means(since: list[Terms], n: int) -> Row:
+    """The means of the terms of the updates up to update n, over all processes; a term that an update lacks counts as 0.
+
+    Raises FloatingPointError naming the first that is not finite. Read at once, for a GPU would idle meanwhile.
+    """
+    names = list(dict.fromkeys(name for terms in since for name in terms))
+    zero = torch.zeros_like(next(iter(since[0].values())))
+    table = torch.stack([torch.stack([terms.get(name, zero).float() for name in names]) for terms in since])
+    distributed.average([table])
+    values = table.tolist()
     for update, row in enumerate(values, n - len(since) + 1):
         if wrong := [name for name, value in zip(names, row, strict=True) if not math.isfinite(value)]:
             raise FloatingPointError(f"update {update}: {', '.join(wrong)} is no longer finite")
     return {name: sum(column) / len(values) for name, column in zip(names, zip(*values, strict=True), strict=True)}
 
 
-def _check_parts(parts: dict, n: int) -> None:
+def check_finite(parts: dict, n: int) -> None:
     """Refuse what must not be saved: weights, statistics or moments that update n has spoiled, which no loss shows
     before the next. Raises FloatingPointError naming the part."""
     states = {name: part.state_dict() for name, part in parts.items()}

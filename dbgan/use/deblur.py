@@ -79,8 +79,8 @@ def main(
 
 def authors_file() -> Path:
     """The paper's authors' own weights, fetched once."""
-    from dbgan.data import fetch
+    from dbgan.data import download
 
-    root = utils.project_root()
-    section = settings.section(settings.load(root / "params.yaml"), "authors_dbgan", fetch.Download)
-    return fetch.file(section, "authors_dbgan", root / fetch.CACHE, utils.progress, utils.log)[0]
+    values = settings.load(utils.project_root() / "params.yaml")
+    archive = settings.section(values, "archives", download.Archives).authors_dbgan
+    return download.fetch(archive, "archives.authors_dbgan")

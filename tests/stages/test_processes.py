@@ -10,6 +10,7 @@ import pytest
 from commands import STAGES, files
 from safetensors.torch import load_file
 
+pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
 ONE_THREAD = {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "DBGAN_TRACKING": "off"}
 
@@ -37,30 +38,33 @@ def curve(path: Path) -> list[list[float]]:
 
 
 @pytest.fixture(scope="module")
-def pretrained(tmp_path_factory, chain):
-    """The finished chain of one process, in which two have pre-trained anew; and what they said."""
-    folder = shutil.copytree(chain, tmp_path_factory.mktemp("two") / "repository")
-    (folder / "models" / "dbgan_pretrained.safetensors").unlink()
-    return folder, start(folder, "pretrain", "--nproc-per-node=2")
+def pretrained(tmp_path_factory, chain, write_params):
+    """The finished chain, pre-trained anew with two accumulated batches: by one process and by two; what these said."""
+    folders = [shutil.copytree(chain, tmp_path_factory.mktemp(name) / "repository") for name in ("one", "two")]
+    results = []
+    for folder, options in zip(folders, ("", "--nproc-per-node=2"), strict=True):
+        write_params(folder / "params.yaml", {"scales.sample.pretrain.accumulate": 2})
+        (folder / "models" / "dbgan_pretrained.safetensors").unlink()
+        results.append(start(folder, "pretrain", options))
+    return *folders, results[1]
 
 
-def test_two_processes_pretrain_as_one_does(pretrained, chain):
+def test_two_processes_pretrain_as_one_does(pretrained):
     """Here blurred pixels equal sharp ones at random, where the gradient of L1 hangs on the last bit: the weights of
     these photographs are alike, those of tests/training/test_distributed.py the same."""
-    folder, result = pretrained
+    one, two, result = pretrained
     assert result.returncode == 0, result.stderr
-    name = Path("models/dbgan_pretrained.safetensors")
-    found, expected = load_file(folder / name), load_file(chain / name)
+    found, expected = (load_file(root / "models" / "dbgan_pretrained.safetensors") for root in (two, one))
     assert found.keys() == expected.keys()
     assert all(found[key].allclose(expected[key], rtol=0, atol=2e-3) for key in expected)
-    rows, wanted = (curve(root / "metrics" / "pretrain_curve.csv") for root in (folder, chain))
+    rows, wanted = (curve(root / "metrics" / "pretrain_curve.csv") for root in (two, one))
     assert rows == [pytest.approx(row, rel=1e-5) for row in wanted]
 
 
-def test_they_leave_the_files_of_one_and_speak_with_one_voice(pretrained, chain):
-    folder, result = pretrained
-    assert files(folder).keys() == files(chain).keys()
-    assert not list(folder.glob(".state/*/*/state.pt"))
+def test_they_leave_the_files_of_one_and_speak_with_one_voice(pretrained):
+    one, two, result = pretrained
+    assert files(two).keys() == files(one).keys()
+    assert not list(two.glob(".state/*/*/state.pt"))
     assert "Traceback" not in result.stderr
     assert result.stderr.count("4/4") == 1  # one bar
 
@@ -134,7 +138,7 @@ def test_processes_that_do_not_fit_the_batch_are_told_what_fits(tmp_path, chain)
     assert result.returncode == 1
     (line,) = said(result, "train_bgan")
     assert "3 processes" in line
-    assert "start 1, 2," in line
+    assert "start 1, or raise" in line
 
 
 def test_a_stage_of_one_process_refuses_torchrun(tmp_path, chain):

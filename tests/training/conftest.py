@@ -1,5 +1,9 @@
+from collections.abc import Iterator
+
 import pytest
 import torch
+
+from dbgan.training import loop
 
 
 @pytest.fixture(autouse=True)
@@ -9,3 +13,14 @@ def one_thread():
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(threads)
+
+
+@pytest.fixture(autouse=True)
+def floats(monkeypatch) -> None:
+    """Batches of `tiny.Photographs` are floats already."""
+
+    def stream(data, numbers, group, device) -> Iterator[list]:
+        for k in range(0, len(numbers), group):
+            yield [data[n] for n in numbers[k : k + group]]
+
+    monkeypatch.setattr(loop, "stream", stream)

@@ -1,215 +1,265 @@
-"""The loop: rows, log, saving, and the stop at values that are no longer finite."""
+"""The loop: accumulation, learning rate, clipping, the running mean, rows, precision, and the stop at what is not finite."""
+
+import math
+import warnings
 
 import pytest
 import torch
-from tiny_steps import optim_params
+from tiny import CPU, SEED, TRAININGS, Photographs, critic, deblur, train_params
 from torch import nn
-from tqdm import tqdm
 
-from dbgan.training import optim
-from dbgan.training.loop import fit
-from dbgan.training.resume import State
-
-QUIET = {"disable": True}
+from dbgan.training import loop
+from dbgan.training.adversarial import judge
+from dbgan.training.loop import autocast, backward, clipped, cosine_lr, fit, frozen, running_mean
+from dbgan.training.state import State
 
 
-class Counter:
-    """A step whose loss is the number of the update, or what `at` says for it."""
+class Line:
+    """y = w * x with x = 1 and target 2; `at` replaces the recorded value of an update."""
 
-    device = "cpu"
+    def __init__(self, at=None, spoil=None):
+        self.network = nn.Linear(1, 1, bias=False)
+        nn.init.constant_(self.network.weight, 1.0)
+        self.networks, self.at, self.spoil, self.drawn = {"network": self.network}, at or {}, spoil, []
 
-    def __init__(self, at=None):
-        self.network = self.result = nn.Linear(1, 1)
-        self.at, self.updates = at or {}, []
-
-    def parts(self):
-        return {"network": self.network}
-
-    def __call__(self, n, batches):
-        self.updates.append((n, batches))
-        values = {"content": float(n), "psnr": -float(n)} | self.at.get(n, {})
-        return {name: torch.tensor(value) for name, value in values.items()}
+    def losses(self, batch, draw, n):
+        self.drawn.append((n, torch.rand(1, generator=draw).item(), torch.rand(1).item(), batch))
+        if self.spoil == n:
+            self.network.weight.register_hook(lambda grad: grad * math.inf)
+        value = torch.tensor(self.at.get(n, float(n)))
+        yield {"content": (self.network(torch.ones(1, 1)) - 2).square().mean(), "number": value}
 
 
-def batches_of(steps):
-    def batches(start):
-        return iter([[f"batch {n}"] for n in range(start + 1, steps + 1)])
-
-    return batches
+class Numbers:
+    def __getitem__(self, n):
+        return (torch.tensor(n),)
 
 
-def progress(**options):
-    return tqdm(**(options | QUIET))
+def train(folder, training, p, seed=SEED, data=None):
+    state, rows = State(folder), []
+    result = fit(training, data or Numbers(), p, seed, CPU, state, lambda row, n: rows.append((n, row)))
+    assert [row["step"] for row in state.rows][-len(rows) :] == [n for n, _ in rows]
+    return result, state
 
 
-def train(folder, step, p, logged=None):
-    state = State(folder)
-    log = logged.append if logged is not None else lambda row: None
-    fit(state, lambda: step, batches_of(p.steps), p, 0, lambda row, n: log((n, row)), progress)
-    return state
-
-
-def test_every_update_gets_its_number_and_its_batches(tmp_path):
-    step = Counter()
-    train(tmp_path, step, optim_params(steps=3))
-    assert step.updates == [(1, ["batch 1"]), (2, ["batch 2"]), (3, ["batch 3"])]
+def test_every_update_gets_its_batches_and_draws_by_seed_update_and_batch(tmp_path):
+    training = Line()
+    train(tmp_path, training, train_params(steps=3, accumulate=2))
+    assert [(n, batch[0].item()) for n, _, _, batch in training.drawn] == [
+        (1, 0),
+        (1, 1),
+        (2, 2),
+        (2, 3),
+        (3, 4),
+        (3, 5),
+    ]
+    by_hand = [torch.rand(1, generator=torch.Generator().manual_seed(SEED + k)).item() for k in range(2, 8)]
+    assert [draw for _, draw, _, _ in training.drawn] == by_hand
+    other = Line()
+    train(tmp_path, other, train_params(steps=3, accumulate=2), seed=SEED + 100)
+    assert {d for _, *ds, _ in training.drawn for d in ds}.isdisjoint({d for _, *ds, _ in other.drawn for d in ds})
 
 
 def test_rows_are_means_since_the_last_row_and_the_last_update_has_one(tmp_path):
-    state = train(tmp_path, Counter(), optim_params(steps=7, log_every=3, save_every=3))
-    assert state.rows == [
-        {"step": 3, "content": 2.0, "psnr": -2.0},
-        {"step": 6, "content": 5.0, "psnr": -5.0},
-        {"step": 7, "content": 7.0, "psnr": -7.0},
-    ]
-
-
-def test_the_log_gets_the_rows_as_they_come(tmp_path):
-    logged = []
-    train(tmp_path, Counter(), optim_params(steps=4, log_every=2), logged)
-    assert logged == [(2, {"content": 1.5, "psnr": -1.5}), (4, {"content": 3.5, "psnr": -3.5})]
-
-
-def test_states_are_saved_on_the_way_but_not_at_the_end(tmp_path, monkeypatch):
-    saved = []
-    monkeypatch.setattr(State, "save", lambda self, step, n: saved.append(n))
-    train(tmp_path, Counter(), optim_params(steps=6, log_every=1, save_every=2))
-    assert saved == [2, 4]
-
-
-@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-def test_steps_are_done_in_the_precision_of_the_training(tmp_path, monkeypatch, precision):
-    class Watched(Counter):
-        def __call__(self, n, batches):
-            seen.append(self.network(torch.ones(1, 1)).dtype)
-            return super().__call__(n, batches)
-
-    seen = []
-    monkeypatch.setattr(optim, "_has_bfloat16", lambda kind: True)
-    train(tmp_path, Watched(), optim_params(steps=2, precision=precision))
-    assert seen == [getattr(torch, precision)] * 2
-    assert not torch.is_autocast_enabled("cpu")
-
-
-def test_what_a_step_draws_is_a_function_of_seed_and_update(tmp_path):
-    """Of dropout, for which PyTorch's own generator is the only one; not of the updates before, nor of other draws."""
-
-    class Drawing(Counter):
-        def __call__(self, n, batches):
-            drawn.append(torch.rand(1).item())
-            return super().__call__(n, batches)
-
-    def draws(seed, start=0, before=0):
-        drawn.clear()
-        torch.rand(before)
-        p = optim_params(steps=4)
-        state = State(tmp_path)
-        state.restore = lambda build: (build(), start)
-        fit(state, Drawing, batches_of(4), p, seed, lambda row, n: None, progress)
-        return list(drawn)
-
-    drawn = []
-    whole = draws(seed=1)
-    assert len(set(whole)) == 4
-    assert draws(seed=1, start=2, before=1) == whole[2:]
-    assert set(draws(seed=9)).isdisjoint(whole)
-
-
-@pytest.mark.parametrize("bad", [float("nan"), float("inf"), float("-inf")])
-def test_a_value_that_is_not_finite_stops_naming_update_and_term(tmp_path, bad):
-    step = Counter({3: {"content": bad}})
-    with pytest.raises(ValueError, match=r"update 3: content is no longer finite") as error:
-        train(tmp_path, step, optim_params(steps=6))
-    assert "\n" not in str(error.value)
-    assert "psnr" not in str(error.value)
-    assert [n for n, _ in step.updates] == [1, 2, 3, 4]  # looked at where a row of the curve ends
-
-
-@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
-def test_weights_that_the_last_update_spoils_are_refused(tmp_path, bad):
-    """The loss of an update is that before it, so the last one's harm shows in the weights alone."""
-
-    class Spoiled(Counter):
-        def __call__(self, n, batches):
-            if n == 4:
-                torch.nn.init.constant_(self.network.bias, bad)
-            return super().__call__(n, batches)
-
-    with pytest.raises(ValueError, match=r"update 4: network is no longer finite") as error:
-        train(tmp_path, Spoiled(), optim_params(steps=4))
-    assert "\n" not in str(error.value)
-    assert State(tmp_path).restore(Counter)[1] == 2
-
-
-def test_after_such_a_stop_the_last_good_state_is_there(tmp_path):
-    step = Counter({5: {"psnr": float("nan")}})
-    with pytest.raises(ValueError, match=rf"update 5: psnr .* state of update 4 is in {tmp_path}"):
-        train(tmp_path, step, optim_params(steps=6))
-    assert State(tmp_path).restore(Counter)[1] == 4
-
-
-@pytest.mark.parametrize(("ema", "expected"), [(0.0, 4.0), (0.5, ((1 / 2 + 2 / 2) / 2 + 3 / 2) / 2 + 4 / 2)])
-def test_the_result_is_the_network_or_its_running_mean(tmp_path, ema, expected):
-    class Numbered(Counter):
-        """Its weight is the number of the update."""
-
-        def __call__(self, n, batches):
-            nn.init.constant_(self.network.weight, n)
-            return super().__call__(n, batches)
-
-    def go(steps, build=Numbered):
-        p = optim_params(steps=steps, ema=ema)
-        return fit(State(tmp_path), build, batches_of(steps), p, 0, lambda row, n: None, progress)
-
-    assert go(4).weight.item() == expected
-    assert State(tmp_path).restore(Numbered)[1] == 2
-    assert go(4).weight.item() == expected  # from that state, the mean goes on
-
-
-@pytest.mark.parametrize("part", ["network", "optimizer", "mean"])
-def test_a_state_that_is_not_finite_is_never_saved(tmp_path, part):
-    """Nor one whose moments are, though weights and losses do not show it."""
-
-    class Overflown(Counter):
-        def __init__(self):
-            super().__init__()
-            self.optimizer = torch.optim.SGD(self.network.parameters(), lr=0.0, momentum=0.9)
-
-        def parts(self):
-            return super().parts() | {"optimizer": self.optimizer}
-
-        def __call__(self, n, batches):
-            self.network(torch.full((1, 1), float(n))).sum().backward()
-            self.optimizer.step()
-            if n == 4 and part == "optimizer":
-                self.optimizer.state[self.network.weight]["momentum_buffer"].fill_(float("inf"))
-            if n == 4 and part == "network":
-                nn.init.constant_(self.network.weight, float("inf"))
-            if n == 3 and part == "mean":  # gone from the network at the next update, but not from the mean
-                nn.init.constant_(self.network.weight, float("inf"))
-            if n == 4 and part == "mean":
-                nn.init.constant_(self.network.weight, 1.0)
-            return super().__call__(n, batches)
-
-    with pytest.raises(ValueError, match=rf"update 4: ([a-z]+, )*{part}\b.* state of update 2"):
-        train(tmp_path, Overflown(), optim_params(steps=6, ema=0.5))
-    assert State(tmp_path).restore(Overflown)[1] == 2
+    _, state = train(tmp_path, Line(), train_params(steps=7, log_every=3, save_every=3))
+    assert [(row["step"], row["number"]) for row in state.rows] == [(3, 2.0), (6, 5.0), (7, 7.0)]
+    assert state.rows[0].keys() == {"step", "content", "number", "gradient_network"}
 
 
 def test_a_network_that_learns_gets_better(tmp_path):
-    """The loop with a real optimizer: y = 2x from a single example."""
+    network, state = train(tmp_path, Line(), train_params(steps=60, lr=0.05))
+    assert network.weight.item() == pytest.approx(2, abs=0.1)
+    assert state.rows[-1]["content"] < 0.05 < state.rows[0]["content"]
 
-    class Line(Counter):
-        def __init__(self):
-            super().__init__()
-            self.optimizer = torch.optim.SGD(self.network.parameters(), lr=0.1)
 
-        def __call__(self, n, batches):
-            self.optimizer.zero_grad()
-            loss = (self.network(torch.ones(1, 1)) - 2).square().mean()
-            loss.backward()
-            self.optimizer.step()
-            return {"content": loss.detach()}
+@pytest.mark.parametrize("name", TRAININGS)
+def test_accumulated_batches_give_the_gradient_of_their_mean(name):
+    """Four batches of two equal one update of their mean loss, computed by hand with torch.autograd.grad."""
+    (accumulated, _), (hand, _) = TRAININGS[name](), TRAININGS[name]()
+    group, seeds = [Photographs(name)[k] for k in range(4)], list(range(4))
+    backward(accumulated, group, seeds, 2)
+    wanted = {key: 0.0 for key in hand.networks}
+    for seed, batch in zip(seeds, group, strict=True):
+        for terms in hand.losses(batch, torch.Generator().manual_seed(seed), 2):
+            for network in hand.networks.values():
+                network.zero_grad()
+            (sum(terms.values()) / 4).backward()
+            for key, network in hand.networks.items():
+                flat = [torch.zeros_like(p) if p.grad is None else p.grad for p in network.parameters()]
+                wanted[key] = wanted[key] + torch.cat([g.flatten() for g in flat])
+    for key, network in accumulated.networks.items():
+        found = torch.cat([p.grad.flatten() for p in network.parameters()])
+        torch.testing.assert_close(found, wanted[key], rtol=1e-4, atol=1e-7)
 
-    rows = train(tmp_path, Line(), optim_params(steps=20)).rows
-    assert rows[-1]["content"] < 1e-3 < rows[0]["content"]
+
+def test_the_learning_rate_falls_along_half_a_cosine(tmp_path):
+    p = train_params(steps=5, lr=1.0, lr_floor=0.2)
+    assert [cosine_lr(n, p) for n in (1, 3, 5)] == pytest.approx([1.0, 0.6, 0.2])
+    reference = torch.optim.lr_scheduler.CosineAnnealingLR(torch.optim.SGD([torch.zeros(1)], 1.0), 4, 0.2)
+    for n in range(1, 6):
+        assert cosine_lr(n, p) == pytest.approx(reference.get_last_lr()[0])
+        reference.optimizer.step()
+        reference.step()
+
+
+def test_critics_have_a_learning_rate_of_their_own():
+    training, p = TRAININGS["cycle"]()
+    optimizers = {name: loop.adam(network, p, name) for name, network in training.networks.items()}
+    loop.set_lr_and_zero_grad(optimizers, 1, p)
+    rates = {name: optimizer.param_groups[0]["lr"] for name, optimizer in optimizers.items()}
+    assert rates == pytest.approx({"blur": 1e-2, "deblur": 1e-2, "blur_critic": 2e-3, "sharp_critic": 2e-3})
+
+
+@pytest.mark.parametrize(("clip", "factor"), [(0.0, 1), (13.0, 1), (2.0, 2 / 5), (0.5, 1 / 10)])
+def test_a_gradient_longer_than_clip_keeps_its_direction_and_gets_that_length(clip, factor):
+    network, untouched = nn.Linear(2, 1, bias=False), nn.Linear(2, 1)
+    network.weight.grad = torch.tensor([[3.0, -4.0]])
+    assert clipped({"generator": network, "critic": untouched}, clip) == {"gradient_generator": 5}
+    assert network.weight.grad.tolist() == [pytest.approx([3 * factor, -4 * factor], rel=1e-5)]
+
+
+def test_a_running_mean_is_of_weights_and_statistics_from_the_first_update_on():
+    network = nn.Sequential(nn.Linear(1, 1), nn.BatchNorm1d(1))
+    mean = running_mean(network, 0.75)
+    for value in (1.0, 5.0, 9.0):
+        with torch.no_grad():
+            network[0].weight.fill_(value)
+            network[1].running_var.fill_(10 * value)
+        mean.update_parameters(network)
+    expected = 0.75 * (0.75 * 1 + 0.25 * 5) + 0.25 * 9
+    assert mean.module[0].weight.item() == expected
+    assert mean.module[1].running_var.item() == 10 * expected
+
+
+def test_the_running_mean_is_returned_and_changes_nothing_in_the_training(tmp_path):
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+    plain, state = train(tmp_path / "a", Line(), train_params(steps=5))
+    mean, same = train(tmp_path / "b", Line(), train_params(steps=5, ema=0.9))
+    assert state.rows == same.rows
+    assert 1 < mean.weight.item() < plain.weight.item()
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf])
+def test_a_value_that_is_not_finite_stops_naming_update_and_term(tmp_path, bad):
+    with pytest.raises(
+        ValueError, match=r"^update 5: number is no longer finite; .* state of update 4 is in "
+    ) as error:
+        train(tmp_path, Line({5: bad}), train_params(steps=6))
+    assert "\n" not in str(error.value)
+    assert State(tmp_path).restore(Line().networks) == 4
+
+
+def test_weights_that_an_update_spoils_are_never_saved(tmp_path):
+    """The loss of an update is that before it, so the last one's harm shows in gradient and weights alone."""
+    with pytest.raises(ValueError, match=r"^update 6: gradient_network is no longer finite"):
+        train(tmp_path, Line(spoil=6), train_params(steps=6))
+    with pytest.raises(FloatingPointError, match="update 3: mean, network"):
+        bad = nn.Linear(1, 1)
+        nn.init.constant_(bad.bias, math.nan)
+        loop.check_finite({"mean": bad, "network": bad, "good": nn.Linear(1, 1)}, 3)
+
+
+@pytest.fixture
+def machine(monkeypatch):
+    """machine(has): from now on a CPU with bfloat16, which may be emulated, or without."""
+
+    def become(has: bool) -> None:
+        monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: has)
+        loop._has_bfloat16.cache_clear()
+
+    yield become
+    loop._has_bfloat16.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("precision", "has", "dtype"),
+    [("float32", True, torch.float32), ("bfloat16", True, torch.bfloat16), ("float32", False, torch.float32)],
+)
+def test_convs_compute_in_the_precision_asked_for(machine, precision, has, dtype):
+    machine(has)
+    with warnings.catch_warnings(action="error"), autocast(train_params(precision=precision), CPU):
+        assert nn.Conv2d(3, 2, 1)(torch.ones(1, 3, 4, 4)).dtype == dtype
+
+
+def test_without_bfloat16_a_training_warns_once_and_computes_in_float32(machine, monkeypatch):
+    machine(False)
+    with pytest.warns(UserWarning, match="no bfloat16") as caught:
+        for _ in range(3):
+            with autocast(train_params(precision="bfloat16"), CPU):
+                assert nn.Linear(3, 2)(torch.ones(1, 3)).dtype == torch.float32
+    assert len(caught) == 1
+    # A GPU that emulates it, as V100 and T4 do, counts as one without.
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation=True: including_emulation)
+    with pytest.warns(UserWarning, match="no bfloat16"):
+        assert not loop._has_bfloat16("cuda")
+
+
+def test_gradients_of_several_uses_of_a_weight_are_added_up_in_float32(machine):
+    machine(True)
+    network, p = nn.Conv2d(3, 4, 3), train_params(precision="bfloat16")
+    uses = [Photographs("pretrain")[n][0] for n in range(8)]
+
+    def gradient(*images):
+        network.zero_grad()
+        with autocast(p, CPU):
+            sum(network(image).float().square().mean() for image in images).backward()
+        return network.weight.grad
+
+    torch.testing.assert_close(gradient(*uses), sum(gradient(image) for image in uses), rtol=1e-5, atol=1e-6)
+
+
+def test_judge_normalises_real_and_fake_together_and_gives_float32(machine):
+    """Apart, BatchNorm would hide that the fakes are a paler version of the real ones."""
+    machine(True)
+    network, (real, _) = critic().train(), Photographs("pretrain", n=4)[0]
+    fake = 0.5 + (real - 0.5) / 10
+    of_real, of_fake = judge(network, real, fake)
+    assert torch.cat([of_real, of_fake]).equal(network(torch.cat([real, fake])))
+    assert not network(real).allclose(of_real)
+    with autocast(train_params(precision="bfloat16"), CPU):
+        assert {logits.dtype for logits in judge(network, real, fake)} == {torch.float32}
+
+
+def test_frozen_networks_pass_gradient_on_take_none_and_thaw_after_a_fault():
+    network, image = nn.Linear(3, 1), torch.ones(1, 3, requires_grad=True)
+    with pytest.raises(RuntimeError), frozen(network):
+        network(image).sum().backward()
+        raise RuntimeError
+    assert image.grad.equal(network.weight)
+    assert network.weight.grad is None
+    assert all(p.requires_grad for p in network.parameters())
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"ema": 1.0}, {"clip": -1.0}, {"clip": math.nan}, {"lr": math.inf}, {"checkpointing": True, "compile": True}],
+)
+def test_impossible_settings_are_refused(changes):
+    with pytest.raises(ValueError, match=r"less than 1|greater than|finite|must not both"):
+        train_params(**changes)
+
+
+@pytest.mark.parametrize("changes", [{"critic_width": 0}, {"patch": 15}, {"compile": True, "objective": "wgan-gp"}])
+@pytest.mark.parametrize("name", ["finetune", "cycle"])
+def test_impossible_settings_of_a_training_against_critics_are_refused(name, changes):
+    with pytest.raises(ValueError, match=next(iter(changes))):
+        TRAININGS[name](**changes)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of torch, about itself
+def test_compiled_networks_compute_alike_under_the_same_names(monkeypatch):
+    """Compiling stops at PyTorch's graphs, which takes seconds and no C++ compiler."""
+    monkeypatch.setenv("CXX", "true")
+    plain, compiled = deblur(), deblur()
+    compiled.load_state_dict(plain.state_dict())
+    compile_ = nn.Module.compile
+    monkeypatch.setattr(nn.Module, "compile", lambda self: compile_(self, backend="aot_eager"))
+    loop.ready(compiled, train_params(compile=True), CPU)
+    image = Photographs("pretrain")[0][0]
+    torch.testing.assert_close(compiled(image), plain.train()(image))
+    assert compiled.state_dict().keys() == plain.state_dict().keys()
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    with pytest.raises(ValueError, match=r"compile: true needs a C\+\+ compiler"):
+        loop.ready(deblur(), train_params(compile=True), CPU)

@@ -167,7 +167,7 @@ def test_the_thumbnail_of_the_blurred_photograph_is_left_out(tmp_path, photo):
     ("name", "content", "reason"),
     [
         ("a.jpg", b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "of no known format"),
-        ("a.heic", b"\0\0\0\x18ftypheic", "HEIC is not read; convert it to JPEG or PNG"),
+        ("a.heic", b"\0\0\0\x18ftypheic", "not a readable photograph"),
         ("a.png", b"", "an empty file"),
     ],
 )

@@ -1,0 +1,168 @@
+"""Figures of the experiments that are done to docs/ablations.csv, tables made of it to docs/ablations.md:
+python -m ablations.table
+
+A setting is compared with the baseline of the same seed, since a seed draws the test photographs' blurs, too, and these
+differ more than the settings do.
+"""
+
+from pathlib import Path
+
+import dvc.api
+import numpy as np
+import pandas as pd
+from PIL import Image
+from scipy.stats import ttest_1samp
+
+from ablations import plan
+from ablations.run import revisions
+from dbgan import markdown, settings, utils
+from dbgan.panels import join, split
+from dbgan.report import flat, output
+
+RECORDED = (  # of metrics/evaluate.json
+    *("psnr_blurred", "psnr_pretrained", "psnr", "ssim_blurred", "ssim"),
+    *("psnr_real_blurred", "psnr_real_pretrained", "psnr_real", "blur_effect_real_before", "blur_effect_real_after"),
+    *("bgan_realism", "bgan_diversity", "color_shift", "bgan_color_shift"),
+)
+COMPARED = {  # label, sign of an improvement, least difference that matters, and the blurred input's figure
+    "psnr": ("PSNR, dB", 1, 0.05, "psnr_blurred"),  # the field's tables have two digits and call tenths a gain
+    "psnr_real": ("PSNR on real blur, dB", 1, 0.05, "psnr_real_blurred"),
+    "blur_effect_real_after": ("blur left in real photographs", -1, 0.005, "blur_effect_real_before"),
+    "bgan_realism": ("BGAN's distance to real blur", -1, 0.05, None),
+}
+MIXES = ("mix-0", "baseline", "mix-0.5", "mix-1")  # shown in the picture
+PARTS = {0: np.s_[60:200, 170:310], 5: np.s_[60:200, 180:320]}  # of panels simulated_<number>.png
+
+
+def main(csv: Path = Path("docs/ablations.csv"), out: Path = Path("docs/ablations.md")) -> None:
+    """Write the figures of the experiments that are done here, if any, to CSV, the tables made of CSV to OUT, and
+    gallery/mix.jpg beside OUT."""
+    root = utils.project_root()
+    done = revisions(root)
+    if done:
+        with utils.atomic_write(csv) as part:
+            collected(root, done).to_csv(part, lineterminator="\n")
+    figures = pd.read_csv(csv, index_col=["variant", "seed"])
+    markdown.fill(out, {"claims": claims_table(figures), "settings": settings_table(figures)})
+    mixes = [done.get(f"ablation-{name}-{plan.SEEDS[0]}") for name in MIXES]
+    if all(mixes):
+        save_mix(root, mixes, out.parent / "gallery" / "mix.jpg")
+    utils.log(f"{out}: {len(figures)} of {len(plan.experiments())} experiments")
+
+
+def collected(root: Path, done: dict[str, str]) -> pd.DataFrame:
+    """The figures of the experiments that are done. Raises ValueError for one whose settings are not the plan's, or
+    that differs from the others in another setting or in its code."""
+    rows, first = [], {}
+    for name, revision in done.items():
+        params, figures, lock = (
+            settings.parse(output(root, "git", "show", f"{revision}:{file}"))
+            for file in ("params.yaml", "metrics/evaluate.json", "dvc.lock")
+        )
+        used = flat(params)
+        for key, value in (change.split("=") for change in plan.experiments()[name]):
+            if used.pop(key, None) != settings.parse(value):
+                raise ValueError(f"{name}: {key} is not {value}; `dvc exp rm {name}`, then run it anew")
+        deps = [dep for stage in lock["stages"].values() for dep in stage["deps"]]
+        used |= {dep["path"]: dep["md5"] for dep in deps if dep["path"].endswith(".py")}
+        for what, value in used.items():
+            other, known = first.setdefault(what, (name, value))
+            if known != value:
+                raise ValueError(f"{other} and {name} ran with unlike {what}; `dvc exp rm` one, then run it anew")
+        row = {key: figures[key] for key in RECORDED}
+        row |= {key: max(row[key], key=abs) for key in ("color_shift", "bgan_color_shift")}  # of R, G and B
+        variant, seed = name.removeprefix("ablation-").rsplit("-", 1)
+        rows.append({"variant": variant, "seed": int(seed)} | row)
+    return pd.DataFrame(rows).set_index(["variant", "seed"]).astype(float)
+
+
+def difference(figures: pd.DataFrame, one: str, other: str, key: str) -> pd.Series:
+    """`one` less `other`, seed by seed, where both are known."""
+    if not {one, other} <= set(figures.index.get_level_values("variant")):
+        return pd.Series(dtype=float)
+    return (figures.loc[one, key] - figures.loc[other, key]).dropna()
+
+
+def interval(found: pd.Series) -> tuple[float, float]:
+    """Student's 95 % interval of the mean; NaN for less than two seeds."""
+    return ttest_1samp(found, 0).confidence_interval(0.95) if len(found) > 1 else (np.nan, np.nan)
+
+
+def sure(found: pd.Series) -> bool:
+    low, high = interval(found)
+    return low > 0 or high < 0
+
+
+def answer(found: pd.Series, sign: int, matters: float) -> str:
+    """Whether a claimed gain is in the figures."""
+    if len(found) < 2:
+        return "not tried often enough"
+    if not sure(found):
+        return "too small to tell"
+    if abs(found.mean()) < matters:
+        return "sure, but too small to matter"
+    return "seen" if found.mean() * sign > 0 else "not seen: the opposite is"
+
+
+def claims_table(figures: pd.DataFrame) -> str:
+    """The paper's claims, each with its comparisons and what they say."""
+    rows = [["claim", "compared", "figure", "difference", "95% interval", "seeds", "answer"]]
+    for claim, one, other, key in plan.CLAIMS:
+        label, sign, matters, _ = COMPARED[key]
+        if len(found := difference(figures, one, other, key)):
+            ends = "{:+.3f} to {:+.3f}".format(*interval(found))
+            compared, mean = f"{named(one)} less {named(other)}", f"{found.mean():+.3f}"
+            rows.append([claim, compared, label, mean, ends, len(found), answer(found, sign, matters)])
+    return markdown.table(rows)
+
+
+def settings_table(figures: pd.DataFrame) -> str:
+    """Every setting: mean and standard deviation, and the differences from the baseline."""
+    rows = [["setting", "seeds"], ["blurred, not restored", len(figures.loc["baseline"])]]
+    for label, *_, before in COMPARED.values():
+        rows[0] += [label, "difference"]
+        rows[1] += [spread(figures.loc["baseline", before]) if before else "", ""]
+    for variant in (variant for variant in plan.VARIANTS if variant in figures.index):
+        row = [named(variant), len(figures.loc[variant])]
+        for key in COMPARED:
+            less = difference(figures, variant, "baseline", key)
+            row += [spread(figures.loc[variant, key]), signed(less) if plan.VARIANTS[variant] else ""]
+        rows.append(row)
+    return markdown.table(rows)
+
+
+def named(variant: str) -> str:
+    return f"`{plan.VARIANTS[variant]}`" if plan.VARIANTS[variant] else variant
+
+
+def spread(found: pd.Series) -> str:
+    return f"{found.mean():.3f} ± {found.std():.3f}" if found.notna().any() else ""
+
+
+def signed(found: pd.Series) -> str:
+    if not found.any():
+        return "same" if len(found) else ""
+    if abs(found.mean()) < 0.0005:
+        return "under 0.0005"
+    text = f"{found.mean():+.3f} ± {found.std():.3f}"
+    return f"**{text}**" if sure(found) else text
+
+
+def save_mix(root: Path, done: list[str], out: Path) -> None:
+    """Simulated real blur, restored by networks with ever more of BGAN's blurs in their training; sharp."""
+    rows = []
+    for number, part in PARTS.items():
+        panels = []
+        for revision in done:
+            with dvc.api.open(f"results/panels/simulated_{number:04d}.png", str(root), revision, mode="rb") as file:
+                panels.append(split(np.asarray(Image.open(file)), 3))
+        photos = [panels[0][0], *(restored for _, restored, _ in panels), panels[0][2]]
+        rows.append(join([photo[part] for photo in photos]))
+    with utils.atomic_write(out) as part:
+        Image.fromarray(join(rows, axis=0)).save(part, "JPEG", quality=95, subsampling=0)
+
+
+app = utils.app(main)
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,118 @@
+"""The state of an unfinished training, so that a killed run goes on as if nothing had happened.
+
+It lies outside DVC's outputs, which DVC deletes before it runs a stage, in a folder named after everything that
+determines the result; the folder goes when the training ends.
+"""
+
+import hashlib
+import io
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from filelock import FileLock, Timeout
+
+from dbgan import distributed, utils
+
+Row = dict[str, float]  # means of the loss terms and of the gradients' norms over some updates
+
+
+class State:
+    """Saves and restores networks and optimizers by name; `rows` is the curve so far."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / "state.pt"
+        self._updates = 0  # that the saved state has behind it
+        self.rows: list[Row] = []
+
+    def restore(self, parts: dict[str, Any]) -> int:
+        """Load the saved state into `parts`, at all processes that of the main one; returns the number of updates that
+        it has behind it. Raises ValueError for a file that is damaged."""
+        found = distributed.from_main(lambda: self._path.read_bytes() if self._path.exists() else None)
+        if found is None:
+            return 0
+        try:
+            saved = torch.load(io.BytesIO(found), "cpu", weights_only=True)
+            for name, part in parts.items():
+                part.load_state_dict(saved["parts"][name])
+            self.rows, self._updates = saved["rows"], saved["updates"]
+        except Exception as error:  # whatever a damaged file raises
+            reason = " ".join(str(error).split())
+            raise ValueError(f"{self._path}: damaged training state; delete it to start anew ({reason})") from None
+        return self._updates
+
+    def kept(self) -> str:
+        """Where the last state is, for the one who must look into a fault."""
+        return f"the state of update {self._updates} is in {self._path}" if self._updates else "no state was saved yet"
+
+    def save(self, parts: dict[str, Any], updates: int) -> None:
+        """Write the state whole or not at all, by the main process. Raises OSError, e.g. on a full disk."""
+        if not distributed.is_main():
+            return
+        states = {name: part.state_dict() for name, part in parts.items()}
+        part_path = self._path.with_suffix(".part")
+        try:
+            with part_path.open("wb") as file:
+                torch.save({"parts": states, "updates": updates, "rows": self.rows}, file)
+                file.flush()
+                os.fsync(file.fileno())  # after a power cut too, the name stands for a whole file
+            part_path.replace(self._path)
+            _sync(self._path.parent)
+            self._updates = updates
+        except (OSError, RuntimeError) as error:  # the latter from torch.save on a full disk
+            part_path.unlink(missing_ok=True)
+            reason = getattr(error, "strerror", None) or " ".join(str(error).split())
+            raise OSError(f"{self._path}: cannot save the training's state ({reason})") from None
+
+
+def _sync(folder: Path) -> None:
+    """Bring the names in a folder to the disk."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def unfinished(stage: str, determines: list) -> Iterator[State]:
+    """The state folder of one training, locked: a second trainer of the same result is refused (ValueError).
+
+    `determines` is all that the result depends on (parameters, digests of inputs and code), as JSON values; PyTorch's
+    version is added here. A line is logged when the training starts anew beside a state that does not fit it.
+    """
+    text = json.dumps([stage, torch.__version__, determines], sort_keys=True)
+    folder = utils.project_root() / ".state" / stage / hashlib.sha256(text.encode()).hexdigest()[:16]
+    if not distributed.is_main():  # the main process keeps the state of all
+        yield State(folder)
+        return
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder.with_suffix(".lock"))
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise ValueError(f"{folder}: another process is doing this very training; wait for it or stop it") from None
+    try:
+        left = [path.parent for path in sorted(folder.parent.glob("*/state.pt"))]
+        if folder not in left and (others := [other for other in left if _idle(other)]):
+            made = f"{', '.join(map(str, others))} was made by other parameters, data, code or PyTorch"
+            utils.log(f"{stage} starts anew: {made}; delete it unless you go back to them")
+        folder.mkdir(exist_ok=True)
+        yield State(folder)
+        shutil.rmtree(folder)
+    finally:
+        lock.release()
+
+
+def _idle(folder: Path) -> bool:
+    """Whether no process trains there."""
+    try:
+        with FileLock(folder.with_suffix(".lock")).acquire(timeout=0):
+            return True
+    except Timeout:
+        return False

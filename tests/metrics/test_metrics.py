@@ -1,0 +1,230 @@
+"""The figures of the evaluation, against published code, libraries and numbers checked by hand."""
+
+import hashlib
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.ndimage import gaussian_filter, uniform_filter1d
+from skimage import data
+from skimage.color import deltaE_ciede2000, lab2rgb, rgb2lab
+from skimage.measure import blur_effect
+
+from dbgan import metrics
+from dbgan.data import camera_shake
+
+GOLDEN = json.loads((Path(__file__).parents[1] / "fixtures" / "image_metrics.json").read_text())
+
+
+def noisy_uint8(photo, seed, level):
+    values = photo + level * np.random.default_rng(seed).standard_normal(photo.shape)
+    return values.round().clip(0, 255).astype(np.uint8)
+
+
+def golden_pair(name):
+    """The distorted photograph and its reference, made again as for the published figures."""
+    if name == "p1":
+        reference = data.astronaut()[100:260, 180:340]
+        blurred = gaussian_filter(reference.astype(np.float64), (1.5, 1.5, 0), mode="reflect")
+        return noisy_uint8(blurred, 11, 5), reference
+    reference = data.coffee()[120:280, 220:380]
+    blurred = uniform_filter1d(reference.astype(np.float64), 9, axis=1, mode="reflect")
+    return noisy_uint8(blurred, 12, 2), reference
+
+
+def crops(sigma, count=3):
+    cut = [data.astronaut()[y : y + 64, 200:264] for y in range(20, 20 + 40 * count, 40)]
+    return [gaussian_filter(c, (sigma, sigma, 0)) for c in cut] if sigma else cut
+
+
+def flat(level, size=16):
+    return np.full((size, size, 3), level, np.uint8)
+
+
+def brighter(levels):
+    return lambda photo: photo + np.asarray(levels, np.uint8)
+
+
+def softer(photo):
+    return gaussian_filter(photo, (2, 2, 0))
+
+
+def decibels(*differences):
+    """Mean PSNR of flat photographs that are so many levels off."""
+    return sum(20 * math.log10(255 / d) for d in differences) / len(differences)
+
+
+# ---- Two images ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["p1", "p2"])
+def test_figures_equal_published_code(name):
+    distorted, reference = golden_pair(name)
+    assert hashlib.sha256(distorted.tobytes()).hexdigest() == GOLDEN[name]["sha256_distorted"]
+    for measure in ("psnr", "ssim", "ssim_2d"):
+        assert getattr(metrics, measure)(distorted, reference) == pytest.approx(GOLDEN[name][measure], abs=1e-6)
+
+
+def test_equal_and_flat_images_by_hand():
+    photo, _ = golden_pair("p1")
+    assert metrics.scores(photo, photo, "_x") == {"psnr_x": math.inf, "ssim_x": pytest.approx(1), "ssim_2d_x": 1}
+    assert metrics.psnr(flat(101), flat(100)) == pytest.approx(decibels(1))
+    c1 = (0.01 * 255) ** 2
+    luminance = (2 * 50 * 150 + c1) / (50**2 + 150**2 + c1)  # SSIM's other parts are 1 for flat images
+    assert metrics.ssim(flat(50), flat(150)) == pytest.approx(luminance)
+    assert metrics.ssim_2d(flat(50), flat(150)) == pytest.approx(luminance)
+
+
+def test_delta_e_is_the_mean_over_pixels_of_scikit_images_ciede2000():
+    assert metrics.delta_e(flat(255), flat(0)) == pytest.approx(100, abs=1e-3)
+    yellow = (lab2rgb([[[60.0, 5.0, 40.0]]]) * 255).round().astype(np.uint8)
+    orange = (lab2rgb([[[60.0, 25.0, 40.0]]]) * 255).round().astype(np.uint8)
+    one_pixel = deltaE_ciede2000(rgb2lab(yellow), rgb2lab(orange)).item()
+    half = np.concatenate([orange, yellow])
+    assert metrics.delta_e(half, np.concatenate([yellow, yellow])) == pytest.approx(one_pixel / 2)
+
+
+def test_color_shift_is_signed_and_per_channel():
+    shifted = flat(100, 4)
+    shifted[..., 0] += 10
+    shifted[:, :2, 2] -= 40
+    assert metrics.color_shift(shifted, flat(100, 4)).tolist() == [10, 0, -20]
+
+
+# ---- Realism of blur -------------------------------------------------------------------------------------------------
+
+
+def test_distance_moves_the_mass_that_differs():
+    assert metrics.distance(np.array([0.0, 0.4]), np.array([0.1, 0.5])) == pytest.approx(0.1)
+    assert metrics.distance(np.array([0.0, 1.0]), np.array([1.0, 0.5])) == pytest.approx(0.25)  # half of it, by 0.5
+    assert metrics.distance(np.array([0.2, 0.2]), np.array([0.2])) == 0
+
+
+def test_closeness_is_0_at_the_goal_1_at_the_start_and_more_beyond():
+    start, goal = np.array([0.2, 0.4]), np.array([0.6, 0.8])
+    for made, expected in ((goal, 0), (start, 1), (start + 0.1, 0.75), (start - 0.1, 1.25), (goal + 0.1, 0.25)):
+        assert metrics.closeness(made, start, goal) == pytest.approx(expected)
+    assert metrics.closeness(goal, goal, goal) == 0
+    assert np.isfinite(metrics.closeness(start, goal, goal))
+
+
+def test_blur_effects_are_scikit_images_and_leave_out_images_without_contrast():
+    sharp, blurred = crops(0), crops(2)
+    found = metrics.blur_effects([flat(90), *sharp, flat(7)])
+    assert found == pytest.approx([blur_effect(c, channel_axis=-1) for c in sharp])
+    assert (metrics.blur_effects(blurred) > found).all()
+
+
+def test_bgan_that_blurs_like_the_real_camera_has_realism_0():
+    found = metrics.bgan_blurs([(crops(0), crops(1), [crops(2), crops(2)])], crops(2))
+    assert found["bgan_realism"] == pytest.approx(0)
+    assert 0 < found["paired_realism"] < 1
+    assert found["blur_effect_sharp"] < found["blur_effect_paired"] < found["blur_effect_real"]
+    assert found["blur_effect_bgan"] == pytest.approx(found["blur_effect_real"])
+
+
+def test_bgan_that_does_nothing_has_realism_1_and_no_diversity():
+    found = metrics.bgan_blurs([(crops(0), crops(1), [crops(0), crops(0)])], crops(2))
+    assert found["bgan_realism"] == pytest.approx(1)
+    assert (found["bgan_diversity"], found["bgan_color_shift"]) == (0, [0, 0, 0])
+
+
+def test_diversity_and_color_shift_by_hand_over_two_photographs():
+    sharp = [np.minimum(c, 200) for c in crops(0)]
+    redder = [c + np.array([20, 0, 0], np.uint8) for c in sharp]
+    lighter = [c + np.uint8(6) for c in sharp]
+    photographs = [
+        (sharp[:1], crops(1)[:1], [redder[:1], lighter[:1]]),
+        (sharp[1:], crops(1)[1:], [redder[1:], lighter[1:]]),
+    ]
+    found = metrics.bgan_blurs(photographs, crops(2))
+    assert found["bgan_diversity"] == pytest.approx((14 + 6 + 6) / 3)
+    assert found["bgan_color_shift"] == pytest.approx([13, 3, 3])
+
+
+def test_without_real_photographs_realism_is_none_and_the_rest_is_there():
+    found = metrics.bgan_blurs([(crops(0), crops(1), [crops(1), crops(2)])], [])
+    assert {name for name in found if found[name] is None} == {"bgan_realism", "paired_realism", "blur_effect_real"}
+    assert found["bgan_diversity"] > 0
+
+
+# ---- Restored photographs --------------------------------------------------------------------------------------------
+
+
+def test_restored_pairs_by_hand():
+    """Blurred photographs 10 and 20 levels too dark; the pre-trained network adds 5 levels, the final one 9."""
+    pairs = [("a", flat(90), flat(100)), ("b", flat(80), flat(100))]
+    rows, images = zip(*(metrics.restored_pair(*pair, brighter(5), brighter(9)) for pair in pairs), strict=True)
+    assert [row["frame"] for row in rows] == ["a", "b"]
+    assert [row["psnr_blurred"] for row in rows] == pytest.approx([decibels(10), decibels(20)])
+    assert [photo[0, 0, 0] for photo in images[0]] == [90, 99, 100]
+    means = metrics.pair_means(rows)
+    assert means["psnr_blurred"] == pytest.approx(decibels(10, 20))
+    assert means["psnr_pretrained"] == pytest.approx(decibels(5, 15))
+    assert means["psnr"] == pytest.approx(decibels(1, 11))
+    assert means["color_shift"] == pytest.approx([-6, -6, -6])
+    assert means["delta_e"] < means["delta_e_blurred"]
+
+
+def test_a_restored_pair_gives_every_figure_of_every_state():
+    (sharp,), (blurred,) = crops(0, 1), crops(2, 1)
+    row, _ = metrics.restored_pair("a", blurred, sharp, softer, brighter([3, 0, 1]))
+    result = brighter([3, 0, 1])(blurred)
+    expected = {"frame": "a", "delta_e": metrics.delta_e(result, sharp)}
+    expected |= {"delta_e_blurred": metrics.delta_e(blurred, sharp)}
+    expected |= metrics.scores(result, sharp) | metrics.scores(blurred, sharp, "_blurred")
+    expected |= metrics.scores(softer(blurred), sharp, "_pretrained")
+    expected |= dict(zip((f"color_shift_{c}" for c in "rgb"), metrics.color_shift(result, sharp), strict=True))
+    assert row == expected
+    assert metrics.pair_means([row]).keys() == row.keys() - {"frame", *(f"color_shift_{c}" for c in "rgb")} | {
+        "color_shift"
+    }
+
+
+def test_real_photographs_are_measured_before_and_after():
+    photos = [*crops(1), flat(90)]  # the last has no contrast
+    rows, images = zip(*(metrics.restored_real(photo, softer) for photo in photos), strict=True)
+    found = metrics.real_means(rows)
+    assert found["blur_effect_real_before"] == pytest.approx(metrics.blur_effects(photos).mean())
+    assert found["blur_effect_real_after"] == pytest.approx(metrics.blur_effects(map(softer, photos)).mean())
+    assert all((a == photo).all() and (b == softer(photo)).all() for photo, (a, b) in zip(photos, images, strict=True))
+    assert set(metrics.real_means(rows[3:]).values()) == set(metrics.real_means([]).values()) == {None}
+
+
+def test_simulated_real_blur_is_measured_before_and_after_each_network(monkeypatch):
+    monkeypatch.setattr(camera_shake, "blur", lambda sharp, camera, rng: sharp - np.uint8(camera))
+    rows, images = zip(
+        *(metrics.restored_simulated(flat(100), dark, 1, 0, brighter(5), brighter(9)) for dark in (10, 20)), strict=True
+    )
+    assert metrics.simulated_means(rows) == pytest.approx(
+        {"psnr_real_blurred": decibels(10, 20), "psnr_real_pretrained": decibels(5, 15), "psnr_real": decibels(1, 11)}
+    )
+    assert [photo[0, 0, 0] for photo in images[1]] == [80, 89, 100]
+    assert set(metrics.simulated_means([]).values()) == {None}
+
+
+@pytest.mark.parametrize("number", range(4))
+def test_simulated_real_blur_has_no_shake_of_a_training_pair(number, monkeypatch):
+    """Shake k of photograph n of the data set is drawn from (seed, n, k)."""
+    drawn = []
+    monkeypatch.setattr(camera_shake, "blur", lambda sharp, camera, rng: drawn.append(rng.random(8)) or sharp)
+    metrics.restored_simulated(flat(9), None, 118, number, brighter(0), brighter(0))
+    for n in range(12):
+        for k in range(6):
+            assert not np.array_equal(drawn[0], np.random.default_rng([118, n, k]).random(8))
+
+
+def test_flat_deviation_is_the_largest_change_anywhere_to_any_flat_photograph():
+    def rim(photo):
+        changed = photo.copy()
+        changed[-1, 0, 2] -= 7 if photo.shape == (7, 5, 3) else 2
+        return changed
+
+    assert [metrics.flat_deviation(network) for network in (brighter(0), brighter(3), rim)] == [0, 3, 7]
+
+
+def test_extremes_are_the_least_and_the_largest_gain():
+    rows = [{"psnr_blurred": 20.0, "psnr": psnr} for psnr in (20.5, 19.0, math.inf, 23.0, math.nan)]
+    assert [metrics.extremes(part) for part in (rows, rows[:1], rows[2:3])] == [[1, 3], [0], []]

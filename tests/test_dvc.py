@@ -1,0 +1,106 @@
+"""dvc.yaml lists all that a result depends on; imports point one way (import-linter, `make check`, keeps the rest)."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from dbgan import settings
+
+ROOT = Path(__file__).parents[1]
+STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+PARAMS = yaml.safe_load((ROOT / "params.yaml").read_text())
+CHOICES = {"${generator.name}": "generator", "${blur_generator.name}": "blur_generator"}
+
+
+def code(stage: str) -> list[str]:
+    return [dep for dep in STAGES[stage]["deps"] if dep.endswith(".py")]
+
+
+def made(stage: str) -> set[str]:
+    listed = [entry for kind in ("outs", "metrics", "plots") for entry in STAGES[stage].get(kind, [])]
+    return {path for entry in listed for path in ([entry] if isinstance(entry, str) else entry)}
+
+
+def test_the_lists_of_code_are_those_that_make_deps_writes():
+    subprocess.run([sys.executable, ".ci/deps.py", "--check"], cwd=ROOT, check=True)
+
+
+@pytest.mark.parametrize(
+    ("stage", "needed", "not_needed"),
+    [
+        ("download", {"dbgan/data/camera_shake.py"}, {"dbgan/training/loop.py", "dbgan/utils.py"}),
+        ("train_bgan", {"dbgan/models/${blur_generator.name}.py", "dbgan/losses.py", "dbgan/outputs.py"}, {"dbgan/report.py"}),
+        ("pretrain", {"dbgan/models/${generator.name}.py", "dbgan/models/rrdb.py"}, {"dbgan/models/nafnet.py"}),
+        ("evaluate", {"dbgan/metrics.py", "dbgan/use/inference.py", "dbgan/outputs.py"}, {"dbgan/training/loop.py"}),
+    ],
+)  # fmt: skip
+def test_the_rule_of_make_deps_finds_what_it_should(stage, needed, not_needed):
+    assert needed <= set(code(stage))
+    assert not not_needed & set(code(stage))
+
+
+def test_data_that_a_stage_reads_comes_from_a_stage_before_it():
+    known: set[str] = set()
+    for stage, entry in STAGES.items():
+        assert {dep for dep in entry["deps"] if not dep.endswith(".py")} <= known, stage
+        assert not made(stage) & known, stage
+        known |= made(stage)
+        arguments = entry["cmd"].split()[3:]
+        paths = {*entry["deps"], *made(stage)}
+        assert all(any(p == argument or p.startswith(f"{argument}/") for p in paths) for argument in arguments), stage
+
+
+def used(stage: str) -> set[str]:
+    """The keys of params.yaml that a stage's file says it depends on: USED, or what it gives tracking.run."""
+    tree = ast.parse((ROOT / f"stages/{stage}.py").read_text())
+    constants = {
+        node.targets[0].id: node.value
+        for node in tree.body
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
+    }
+    top = ast.literal_eval(constants["TOP"]) if "TOP" in constants else ()
+    elements = constants["USED"].elts
+    plain = {element.value for element in elements if isinstance(element, ast.Constant)}
+    return plain | (set(top) if any(isinstance(element, ast.Starred) for element in elements) else set())
+
+
+@pytest.mark.parametrize("scale", settings.SCALES)
+@pytest.mark.parametrize("stage", STAGES)
+def test_dvc_watches_exactly_the_keys_that_a_stage_uses(stage, scale):
+    listed = STAGES[stage].get("params", [])
+    scaled = {key.removeprefix("scales.${scale}.") for key in listed if key.startswith("scales.")}
+    top = {key.partition(".")[0] if not key.startswith("$") else key for key in listed if not key.startswith("scales.")}
+    for key in used(stage):
+        assert key in top or key not in PARAMS, f"{key} stands at the top of params.yaml"
+        assert key in scaled or key not in PARAMS["scales"][scale], f"scales.{scale}.{key}"
+    assert top | scaled == used(stage) | {key for key in listed if key in CHOICES}
+    for template in top & CHOICES.keys():
+        assert template in scaled
+        assert CHOICES[template] in top
+
+
+def test_a_script_shows_the_command_that_runs_it():
+    assert {path.stem for path in (ROOT / "stages").glob("*.py")} - {"__init__"} == set(STAGES)
+    for stage in STAGES:
+        shown = " ".join(ast.get_docstring(ast.parse((ROOT / f"stages/{stage}.py").read_text())).split())
+        assert " ".join(STAGES[stage]["cmd"].split()) in shown
+
+
+def test_only_photos_converts_between_levels_and_floats():
+    """x / 255 and x * 255 stand nowhere else; a constant such as SSIM's (0.01 * 255) ** 2 converts no image."""
+
+    def converts(node: ast.AST) -> bool:
+        if not isinstance(node, ast.BinOp) or not isinstance(node.op, ast.Div | ast.Mult):
+            return False
+        sides = [side.value if isinstance(side, ast.Constant) else None for side in (node.left, node.right)]
+        return None in sides and 255 in sides
+
+    files = [*(ROOT / "dbgan").rglob("*.py"), *(ROOT / "stages").glob("*.py")]
+    found = {
+        path.relative_to(ROOT).as_posix() for path in files if any(map(converts, ast.walk(ast.parse(path.read_text()))))
+    }
+    assert found == {"dbgan/data/photos.py"}
