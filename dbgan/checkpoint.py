@@ -5,7 +5,6 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import nn
@@ -14,7 +13,7 @@ from dbgan.models import build
 from dbgan.settings import Params
 
 EARLIER_NAME = {"sftnet_deblur": "sftnet"}
-EARLIER_VALUES = {"srresnet": {"scale": 1}, "deblurgan": {"signed": False}}  # keys that had this one legal value
+EARLIER_VALUES = {("srresnet", "scale", 1), ("deblurgan", "signed", False)}  # keys that had this one legal value
 
 
 def save(path: Path, network: nn.Module, name: str, config: Params | dict[str, Any]) -> None:
@@ -35,8 +34,8 @@ def recipe(path: Path) -> tuple[str, dict[str, Any]]:
         with safe_open(path, "pt") as file:
             written = json.loads((file.metadata() or {})["network"])
         name, config = EARLIER_NAME.get(written["name"], written["name"]), written["config"]
-        earlier = EARLIER_VALUES.get(name, {}).items()
-        return name, {key: value for key, value in config.items() if (key, value) not in earlier}
+        earlier = {key for network, key, value in EARLIER_VALUES if network == name and config.get(key) == value}
+        return name, {key: value for key, value in config.items() if key not in earlier}
     except SafetensorError as error:
         raise ValueError(f"{path}: not a readable weights file ({error})") from None
     except (TypeError, KeyError, ValueError, AttributeError):
@@ -56,16 +55,3 @@ def load(path: Path, names: Collection[str]) -> nn.Module:
         message = " ".join(str(error).split())
         raise ValueError(f"{path}: does not fit its network, run the training again: {message}") from None
     return network.eval()
-
-
-def read_tensors(path: Path) -> dict[str, Any]:
-    """What a .safetensors file or a file of torch.save holds by name; nothing in it is executed."""
-    try:
-        found = load_file(path) if path.suffix == ".safetensors" else torch.load(path, "cpu", weights_only=True)
-    except OSError as error:
-        raise ValueError(f"{path}: cannot be read ({error.strerror or error})") from None
-    except Exception:  # of many kinds, and torch's advise to execute what is in the file
-        raise ValueError(f"{path}: refused, no weights file or more than tensors in it") from None
-    if not isinstance(found, dict):
-        raise ValueError(f"{path}: holds no named tensors")
-    return found

@@ -27,7 +27,8 @@ def checkpoint_blocks(network: nn.Module) -> nn.Module:
     for block in network.modules():
         if isinstance(block, BLOCKS):
             contexts = partial(_contexts, block)
-            block.forward = partial(checkpoint.checkpoint, block.forward, use_reentrant=False, context_fn=contexts)
+            forward = partial(checkpoint.checkpoint, block.forward, use_reentrant=False, context_fn=contexts)
+            setattr(block, "forward", forward)  # noqa: B010 - no assignment to a method, for the type checker
     return network
 
 

@@ -15,10 +15,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from dbgan.checkpoint import read_tensors
 from dbgan.models.build import DEBLUR, make_config
 from dbgan.models.deblurgan import DeblurGAN
 from dbgan.models.sftnet import SFTNet
+from dbgan.models.tensor_files import read_tensors
 
 WRAPPERS = ("params_ema", "params", "state_dict", "model")  # the first of these that a file has holds its tensors
 PREFIX = "module."  # before every name in what a parallel network has written
@@ -234,4 +234,7 @@ RELEASED: dict[str, tuple[Callable[[Tensors], Sizes], Callable[[str, Sizes], str
     "mprnet": (mprnet_sizes, mprnet_key),
     "nafnet": (nafnet_sizes, lambda key, sizes: key),  # our layers carry the authors' names
 }
-AS_PUBLISHED = {"deblurgan": partial(DeblurGAN, signed=True), "sftnet": partial(SFTNet, scale=4)}
+AS_PUBLISHED: dict[str, Callable[[Any], nn.Module]] = {
+    "deblurgan": partial(DeblurGAN, signed=True),
+    "sftnet": partial(SFTNet, scale=4),
+}

@@ -8,12 +8,12 @@ import torch
 from pydantic import PositiveInt, model_validator
 from torch import Tensor, nn
 
-from dbgan.checkpoint import read_tensors
+from dbgan.models.tensor_files import read_tensors
 from dbgan.settings import Params
 
 RANDOM = "random"
-# torchvision's numbering of VGG-19 up to conv3_3 ("features.<n>"): channels of a conv in units of the width, or a pool.
-LAYERS = {0: 1, 2: 1, 4: "pool", 5: 2, 7: 2, 9: "pool", 10: 4, 12: 4, 14: 4}
+# torchvision's numbering of VGG-19 up to conv3_3 ("features.<n>"): channels of a conv in units of the width; 0: a pool.
+LAYERS = {0: 1, 2: 1, 4: 0, 5: 2, 7: 2, 9: 0, 10: 4, 12: 4, 14: 4}
 
 
 class PerceptualParams(Params):
@@ -39,12 +39,12 @@ class VGGFeatures(nn.Module):
         layers: OrderedDict[str, nn.Module] = OrderedDict()
         channels = 3
         for n, layer in LAYERS.items():
-            if layer == "pool":
+            if layer:
+                layers[str(n)] = nn.Conv2d(channels, layer * p.width, 3, padding=1)
+                layers[str(n + 1)] = nn.ReLU()
+                channels = layer * p.width
+            else:
                 layers[str(n)] = nn.MaxPool2d(2)
-                continue
-            layers[str(n)] = nn.Conv2d(channels, layer * p.width, 3, padding=1)
-            layers[str(n + 1)] = nn.ReLU()
-            channels = layer * p.width
         del layers["15"]  # conv3_3 is taken before its ReLU
         self.features = nn.Sequential(layers)
         self.register_buffer("mean", torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1), persistent=False)

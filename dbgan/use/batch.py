@@ -90,6 +90,8 @@ def each(all_jobs: list[Job], work: Callable[[Path, list[Path]], str], force: bo
 
 def weights(path: Path | None, default: str) -> Path:
     """The weights file to use: the user's, or that of the repository's last run."""
-    if path is None and not (path := utils.project_root() / "models" / default).is_file():
-        raise ValueError(f"{path}: no network is trained yet; run `dvc repro` first, or name one by --model")
-    return path
+    if path:
+        return path
+    if not (trained := utils.project_root() / "models" / default).is_file():
+        raise ValueError(f"{trained}: no network is trained yet; run `dvc repro` first, or name one by --model")
+    return trained

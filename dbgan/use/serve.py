@@ -13,6 +13,7 @@ import mlflow
 import numpy as np
 import torch
 from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
+from mlflow.pyfunc.model import PythonModel
 from PIL import Image
 
 from dbgan import checkpoint
@@ -21,7 +22,7 @@ from dbgan.models.build import DEBLUR
 from dbgan.use import inference
 
 
-class Restorer(mlflow.pyfunc.PythonModel):
+class Restorer(PythonModel):
     def load_context(self, context: Any) -> None:
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
         self.network = checkpoint.load(Path(context.artifacts["weights"]), DEBLUR).to(self.device)
@@ -44,12 +45,11 @@ class Restorer(mlflow.pyfunc.PythonModel):
             message = " ".join(str(error).split())
             raise mlflow.MlflowException(message, error_code=INVALID_PARAMETER_VALUE) from None
 
-    def file(self, content: bytes | str) -> bytes | str:
-        if isinstance(content, str):
-            return base64.b64encode(self.file(base64.b64decode(content))).decode()
+    def file(self, given: bytes | str) -> bytes | str:
+        content = base64.b64decode(given) if isinstance(given, str) else given
         png = io.BytesIO()
         Image.fromarray(self.array(photos.decode(content, "the image")[0])).save(png, "PNG")
-        return png.getvalue()
+        return base64.b64encode(png.getvalue()).decode() if isinstance(given, str) else png.getvalue()
 
     def array(self, images: np.ndarray) -> np.ndarray:
         levels = images.astype(np.uint8)

@@ -3,7 +3,7 @@
 import io
 import zlib
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import imagecodecs
 import numpy as np
@@ -24,7 +24,7 @@ DIRECTORIES = (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo)  # tags that hold tags
 JPEG2000_SIZE, DEPTH_AT = b"\xff\x4f\xff\x51", 42  # its header begins so; there is the first channel's depth less 1
 
 
-def is_deep(image: Image.Image, file: BinaryIO) -> bool:
+def is_deep(image: Any, file: BinaryIO) -> bool:
     """Whether a photograph, opened by Pillow and not loaded yet, has 16 bits that Pillow would read as 8."""
     if image.mode not in ("RGB", "RGBA", "RGBX", "LA") or not image.tile:
         return False
@@ -40,7 +40,7 @@ def is_deep(image: Image.Image, file: BinaryIO) -> bool:
     return image.format == "PPM" and decoder == "ppm" and options[1] == 65535  # its figures not as text
 
 
-def decode(content: bytes, form: str) -> np.ndarray:
+def decode(content: bytes, form: str | None) -> np.ndarray:
     """The first image of such a file, (H, W, C) uint16, not turned. Raises ValueError when it is damaged."""
     if form == "PNG":
         return imagecodecs.png_decode(content)
@@ -52,7 +52,7 @@ def decode(content: bytes, form: str) -> np.ndarray:
         levels = np.frombuffer(content, ">u2", height * width * 3, start)
         return levels.reshape(height, width, 3).astype(np.uint16)
     with tifffile.TiffFile(io.BytesIO(content)) as file:
-        page = file.pages[0]
+        page = file.pages.first
         levels = page.asarray()
         levels = levels if page.axes.endswith("S") else np.moveaxis(levels, 0, -1)
         return _straight(levels, page.extrasamples)
@@ -105,7 +105,7 @@ def write_tiff(path: Path, pixels: np.ndarray, icc: bytes | None, exif: bytes) -
     """
     height, width, channels = pixels.shape
     packer = zlib.compressobj(strategy=STRATEGY)
-    data = packer.compress(imagecodecs.delta_encode(pixels, axis=1)) + packer.flush()
+    data = packer.compress(imagecodecs.delta_encode(pixels, axis=1).tobytes()) + packer.flush()
     tags = ImageFileDirectory_v2(prefix=b"II")
     kept = Image.Exif()
     kept.load(exif)
