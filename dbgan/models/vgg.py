@@ -56,12 +56,18 @@ class VGGFeatures(nn.Module):
                     nn.init.kaiming_normal_(conv.weight, generator=generator)
                     nn.init.zeros_(conv.bias)
         else:
-            found = read_tensors(Path(p.weights))
-            for key, ours in self.state_dict().items():
-                if getattr(found.get(key), "shape", None) != ours.shape:
-                    raise ValueError(f"{p.weights}: {key} is missing or has another shape than in VGG-19")
-            self.load_state_dict({key: found[key] for key in self.state_dict()})
+            self.load_state_dict(self._from_file(Path(p.weights)))
         self.requires_grad_(False).eval()
 
     def forward(self, image: Tensor) -> Tensor:
         return self.features((image - self.mean) / self.std)
+
+    def _from_file(self, path: Path) -> dict[str, Tensor]:
+        try:
+            found = read_tensors(path)
+            for key, ours in self.state_dict().items():
+                if getattr(found.get(key), "shape", None) != ours.shape:
+                    raise ValueError(f"{path}: {key} is missing or has another shape than in VGG-19")
+        except ValueError as error:
+            raise ValueError(f"perceptual.weights, {error}") from None
+        return {key: found[key] for key in self.state_dict()}

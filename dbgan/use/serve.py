@@ -29,7 +29,7 @@ class Restorer(PythonModel):
         self.margin = context.model_config["margin"]
         self.one_at_a_time = threading.Lock()
 
-    def predict(self, model_input, params: Any = None) -> Any:
+    def predict(self, context: Any, model_input, params: Any = None) -> Any:
         """uint8 RGB (H, W, 3) or (N, H, W, 3) -> the same; bytes of an image file, also as base64 text -> a PNG alike;
         a list or a table's first column of such files -> a list. Status 400 for others."""
         data = model_input.iloc[:, 0].tolist() if hasattr(model_input, "iloc") else model_input
