@@ -24,7 +24,7 @@ def test_a_missing_partner(copied):
 def test_an_empty_folder(copied):
     for path in (copied / "photos" / "train" / "blur").iterdir():
         path.unlink()
-    ends_in_one_line(copied, "download", "train: no blurred photographs beside train/sharp/0.png", "blur, blurred")
+    ends_in_one_line(copied, "download", "no pairs to train on beside 2 to test on", "train/blur and train/sharp")
 
 
 def test_a_folder_without_photographs(copied):
