@@ -74,7 +74,7 @@ def test_stages_record_under_one_parent(on):
     assert parent.data.params == {
         "scale": "sample",
         "seed": "7",
-        "crop.side": "64",
+        "crop.size": "64",
         "crop.stride": "32",
         "bgan.lr": "0.001",
         "bgan.kind": "paired",
@@ -99,7 +99,7 @@ def test_stages_record_under_one_parent(on):
         assert run.data.tags["pipeline.id"] == parent.data.tags["pipeline.id"]
         assert run.data.tags["pipeline.kind"] == "stage"
         assert run.data.tags["stage"] == name
-    assert child.data.params == {"seed": "7", "crop.side": "64", "crop.stride": "32"}
+    assert child.data.params == {"seed": "7", "crop.size": "64", "crop.stride": "32"}
     assert child.data.tags["name"] == "a text"
     assert [(m.step, m.value) for m in client.get_metric_history(child.info.run_id, "loss")] == [(1, 1.0), (2, 0.5)]
     assert child.data.metrics["shift/1"] == 2
