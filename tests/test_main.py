@@ -103,12 +103,12 @@ def test_an_authors_file_deblurs(place, photo):
 @pytest.mark.parametrize(
     ("copy", "message"),
     [
-        ("none.pth", "params.yaml, authors_dbgan.path: there is no file"),
+        ("none.pth", "params.yaml, archives.authors_dbgan.path: there is no file"),
         ("in/a.png", "in/a.png: refused, a pickle of another kind"),
     ],
 )
 def test_the_authors_weights_are_those_of_params(place, write_params, copy, message):
-    write_params(place / "params.yaml", {"authors_dbgan.path": copy})
+    write_params(place / "params.yaml", {"archives.authors_dbgan.path": copy})
     result = run("deblur in/a.png --out out --released dbgan authors")
     assert result.exit_code == 1
     assert message in result.stderr
