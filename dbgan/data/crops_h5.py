@@ -1,6 +1,6 @@
 """Fills crops.h5: every training photograph once, and the windows of its crops."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -49,7 +49,8 @@ def write_real(
             image = load_frame(root, frame)
             return match_color.levels(image), len(textured(image, p))
 
-        shares = match_color.average(_each(measure, real, "colors", workers))
+        levels, counts = zip(*_each(measure, real, "colors", workers), strict=True)
+        shares = _mean(levels, counts)
         curves = match_color.matching(shares, np.array(mean_sharp))
         matched = {"mean_real_matched": match_color.mean(shares, curves).tolist()}
 
@@ -87,9 +88,10 @@ def _store(file: h5.Writer, group: str, frames: list[Frame], loaded: Iterable, p
 def _figures(group: str, name: str, frames: list[Frame], counts: list[int], p: CropParams) -> dict:
     """Crops, those left out, and the mean colour of photographs that count as often as they have crops."""
     total = sum(len(grid(frame.height, frame.width, p)) for frame in frames)
-    mean = match_color.average(zip((frame.mean for frame in frames), counts, strict=True))
-    return {
-        f"{group}_crops": sum(counts),
-        f"{group}_crops_left_out": total - sum(counts),
-        f"mean_{name}": mean.tolist(),
-    }
+    mean = _mean([frame.mean for frame in frames], counts).tolist()
+    return {f"{group}_crops": sum(counts), f"{group}_crops_left_out": total - sum(counts), f"mean_{name}": mean}
+
+
+def _mean(values: Sequence, counts: Sequence[int]) -> np.ndarray:
+    """The mean over photographs, each counted as often as it has crops."""
+    return np.average(values, axis=0, weights=counts if any(counts) else None)

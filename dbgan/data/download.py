@@ -53,41 +53,36 @@ def fetch(archive: Archive, key: str) -> Path:
         if own.is_file() and archive.sha256 and not (digest := sha256(own)).startswith(archive.sha256):
             log(f"{own}: your copy is used, though it is not the public file (its SHA-256 is {digest})")
         return own
-    out = _cache() / archive.file
-    out.parent.mkdir(exist_ok=True)
-    with FileLock(out.with_name(out.name + ".lock")):
+    out = _cached(archive.file)
+    if not (archive.url or archive.drive or out.is_file()):
+        raise ValueError(f"params.yaml, {key}: give your own copy as path, or a url, or a drive id")
+    with _alone(out):
         recorded = _recorded(out)
         expected = archive.sha256 or recorded
         digest = sha256(out) if out.is_file() else _download(archive, key, out, expected)
         if not digest.startswith(expected):
             raise ValueError(f"{out}: its SHA-256 {digest} is not {key}.sha256; delete it to download it again")
         if digest != recorded:
-            with atomic_write(_record(out)) as part:
-                part.write_text(f"{digest}  {out.name}\n", encoding="utf-8")
+            _record(out).write_text(f"{digest}  {out.name}\n", encoding="utf-8")
         if not expected:
             log(f"{out}: SHA-256 {digest}, recorded beside it; nobody has vouched for this first copy")
     return out
 
 
 def unpacked(archive: Archive, key: str) -> Path:
-    """The folder with an archive's files: your own, or one in the cache, named by the archive's digest.
-
-    The archive may be deleted when its folder is there. What the archive holds is not looked at.
-    """
-    name = key.rpartition(".")[2]
-    digest = "" if archive.path else _recorded(_cache() / archive.file)
-    out = _cache() / f"{name}-{digest[:16]}"
-    if digest and digest.startswith(archive.sha256 or "") and out.is_dir():
-        return out
-    file = fetch(archive, key)
-    if file.is_dir():
-        return file
-    digest = sha256(file) if archive.path else _recorded(file)
-    out = _cache() / f"{name}-{digest[:16]}"
-    out.parent.mkdir(exist_ok=True)
-    with FileLock(out.with_name(out.name + ".lock")):
-        if not out.is_dir():
-            _unpack(file, out)
+    """The folder with an archive's files: your own, or one in the cache, named by the archive's digest. The archive may
+    be deleted when its folder is there."""
+    digest = "" if archive.path else _recorded(_cached(archive.file))
+    out = _cached(f"{key.rpartition('.')[2]}-{digest[:16]}")
+    if not digest or not digest.startswith(archive.sha256 or "") or not out.is_dir():
+        file = fetch(archive, key)
+        if file.is_dir():
+            return file
+        digest = sha256(file) if archive.path else _recorded(file)
+        out = _cached(f"{key.rpartition('.')[2]}-{digest[:16]}")
+        with _alone(out):
+            if not out.is_dir():
+                _unpack(file, out)
     return out
 
 
@@ -102,8 +97,13 @@ def vgg19(weights: str, archive: Archive) -> tuple[str, str]:
     return str(path), sha256(path)
 
 
-def _cache() -> Path:
-    return project_root() / ".downloads"
+def _cached(name: str) -> Path:
+    return project_root() / ".downloads" / name
+
+
+def _alone(out: Path) -> FileLock:
+    out.parent.mkdir(exist_ok=True)
+    return FileLock(out.with_name(out.name + ".lock"))
 
 
 def _record(file: Path) -> Path:
@@ -118,8 +118,6 @@ def _recorded(file: Path) -> str:
 def _download(archive: Archive, key: str, out: Path, expected: str) -> str:
     """Bring the file to `out` from the first source that gives the right one; its SHA-256."""
     sources = {kind: value for kind, value in (("url", archive.url), ("id", archive.drive)) if value}
-    if not sources:
-        raise ValueError(f"params.yaml, {key}: give your own copy as path, or a url, or a drive id")
     errors = []
     for kind, value in sources.items():
         part = out.with_name(f"{out.name}.{kind}")

@@ -54,8 +54,8 @@ def find(root: Path, test_share: float) -> Found:
         notes.append(f"{len(rest)} pairs in neither train nor test are left out, such as {min(rest)}")
     if train and not test:
         held = held_out(list(train), test_share)
-        sequences = {sequence(key) for key in held}
-        notes.append(f"no test pairs: {len(held)} of {len(train)} are held out, the sequences {', '.join(sequences)}")
+        sequences = len({sequence(key) for key in held})
+        notes.append(f"no test pairs: {len(held)} of {len(train)} are held out for testing, {sequences} sequences")
         test = {key: train[key] for key in train if key in held}
         train = {key: train[key] for key in train if key not in held}
     if not train:

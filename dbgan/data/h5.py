@@ -38,6 +38,13 @@ class _Disk(io.FileIO):
             self.error = error
         return len(data)
 
+    def truncate(self, size: int | None = None) -> int:
+        try:
+            return super().truncate(size)
+        except OSError as error:
+            self.error = self.error or error
+            return size or 0
+
     def check(self) -> None:
         if self.error is not None:
             raise OSError(self.error.errno, self.error.strerror, str(self.name))
@@ -95,6 +102,7 @@ class Writer:
 @contextmanager
 def create(path: Path) -> Iterator[Writer]:
     """A Writer for a new file, which is complete when the context ends without an error."""
+    path.unlink(missing_ok=True)  # HDF5 would give readers of the old content the new file, and the other way round
     with _Disk(path, "w+") as disk:
         with h5py.File(disk, "w") as file:
             writer = Writer(file, disk)

@@ -5,8 +5,6 @@ before. A curve is a power, v ** g of levels v in [0, 1]: black stays black, whi
 no two levels change places.
 """
 
-from collections.abc import Iterable
-
 import numpy as np
 from PIL import Image
 
@@ -17,15 +15,6 @@ def levels(photo: np.ndarray) -> np.ndarray:
     """The histograms of a photograph (H, W, 3) uint8: (3, 256), each row summing to 1."""
     counts = Image.fromarray(photo).histogram()
     return np.array(counts).reshape(3, 256) / (photo.shape[0] * photo.shape[1])
-
-
-def average(weighted: Iterable[tuple[np.ndarray | list[float], float]]) -> np.ndarray:
-    """The weighted mean of arrays, one in memory at a time; 0 where all weights are."""
-    total, summed = 0.0, 0.0
-    for value, weight in weighted:
-        summed = summed + weight * np.asarray(value)
-        total += weight
-    return np.asarray(summed / (total or 1))
 
 
 def matching(shares: np.ndarray, target: np.ndarray) -> np.ndarray:

@@ -95,7 +95,9 @@ def find(folder: Path) -> list[Path]:
         seen.add(real)
         folders[:] = sorted(name for name in folders if not name.startswith(".") and name not in JUNK)
         paths = [Path(at, name) for name in names if not name.startswith(".")]
-        found += [path.relative_to(folder) for path in paths if path.suffix.lower() in SUFFIXES | RAW and path.is_file()]
+        found += [
+            path.relative_to(folder) for path in paths if path.suffix.lower() in SUFFIXES | RAW and path.is_file()
+        ]
     if not found:
         raise ValueError(f"{folder}: no photographs in it (looked for {', '.join(sorted(SUFFIXES))})")
     return sorted(found)
@@ -185,8 +187,8 @@ def grey_levels(image: Image.Image) -> np.ndarray:
 
 
 def _decode(image: Image.Image) -> tuple[np.ndarray, str]:
+    depth = str(image.tile[0][3]) if image.tile else ""  # before `orientation`, which may load the image
     turned = orientation(image) in UPRIGHT
-    depth = str(image.tile[0][3]) if image.tile else ""
     image.load()
     rgb, notes = _to_rgb(image, depth)
     if turn := UPRIGHT.get(orientation(image)):  # none any more where the decoder turned it itself, as TIFF's does

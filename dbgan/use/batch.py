@@ -93,8 +93,3 @@ def weights(path: Path | None, default: str) -> Path:
     if path is None and not (path := utils.project_root() / "models" / default).is_file():
         raise ValueError(f"{path}: no network is trained yet; run `dvc repro` first, or name one by --model")
     return path
-
-
-def watched(name: str) -> Callable[[list], Iterable]:
-    """A progress bar for the tiles of one photograph, when there are several."""
-    return lambda tiles: utils.progress(tiles, desc=name, unit="tile", leave=False) if len(tiles) > 1 else tiles

@@ -54,8 +54,7 @@ def main(
             name = target.relative_to(out / "blur")
             digest = hashlib.sha256(f"{seed}/{name.as_posix()}".encode()).digest()
             noise = partial(network.draw_noise, generator=torch.Generator().manual_seed(int.from_bytes(digest[:7])))
-            watch = batch.watched(target.name)
-            pixels = inference.restore(network, photo.pixels, batch.MARGIN, tile, device, noise, watch=watch)
+            pixels = inference.restore(network, photo.pixels, batch.MARGIN, tile, device, noise, name=target.name)
             sharp = out / "sharp" / name
             if photo.turned:  # who reads pixels alone would get pairs of unlike sides
                 with utils.atomic_write(sharp) as part:

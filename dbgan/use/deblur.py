@@ -67,8 +67,9 @@ def main(
 
     def one(source: Path, targets: list[Path]) -> str:
         photo = photo_files.read(source)
-        watch = batch.watched(source.name)
-        pixels = inference.restore(network, photo.pixels, batch.MARGIN, tile, device, ensemble=ensemble, watch=watch)
+        pixels = inference.restore(
+            network, photo.pixels, batch.MARGIN, tile, device, ensemble=ensemble, name=source.name
+        )
         with utils.atomic_write(targets[0]) as part:
             photo_files.write(part, photo, pixels)
         return photo.note

@@ -1,6 +1,6 @@
 """Photographs of any size through a network in bounded memory: tiles without seams, the mean of eight turns."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from itertools import product
 from typing import NamedTuple
 
@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from dbgan import utils
 from dbgan.data import photos
 
 TILE = 1024  # pixels a side of what a network sees at once, without the overlap
@@ -19,7 +20,7 @@ Function = Callable[[Tensor], Tensor]  # (1, 3, H, W) in [0, 1] -> the same
 
 
 class Cuts(NamedTuple):
-    """How to cut one axis; all in pixels."""
+    """How to cut; all in pixels."""
 
     side: int  # of a tile without its overlap; rounded up to `multiple`
     overlap: int  # with each neighbour; a multiple of `multiple`
@@ -28,10 +29,12 @@ class Cuts(NamedTuple):
 
 
 class Cell(NamedTuple):
-    """A tile along one axis, in pixels of the frame, which is the photograph with its margin."""
+    """A tile along one axis. The frame is the photograph with its margin."""
 
-    seen: slice  # by the network
-    kept: slice  # of its result
+    seen: slice  # of the frame, by the network
+    kept: slice  # of the photograph
+    within: slice  # of the result: what is kept
+    weight: np.ndarray  # of each kept pixel; those of all tiles add up to 1
 
 
 @torch.inference_mode()
@@ -43,13 +46,13 @@ def restore(
     device: torch.device | str = "cpu",
     noise: Function | None = None,
     ensemble: bool = False,
-    watch: Callable[[list], Iterable] = list,
+    name: str = "",
 ) -> np.ndarray:
     """`photo` (H, W, 3) or, grey, (H, W, 1), uint8 or uint16, through `network`; the same shape and type.
 
     The network sees zeros beyond the border, which would show as a rim; so it gets the photograph mirrored by `margin`
     pixels around. `noise` draws BGAN's noise map for a frame of such a size; each tile gets its part of it. `ensemble`
-    takes the mean of eight flips and turns. `watch` wraps the list of tiles, e.g. in a progress bar.
+    takes the mean of eight flips and turns. With a `name` several tiles have a progress bar.
     """
     rows, columns = (mirrored(size, margin) for size in photo.shape[:2])
     noise_map = None if noise is None else noise(torch.empty(1).expand(1, 3, len(rows), len(columns)))
@@ -66,24 +69,17 @@ def restore(
         cuts = Cuts(tile, 0, 0, multiple)
     else:
         cuts = cuts_for(reach(seeing(slice(1), slice(1)), multiple, device), multiple, tile)
-
-    def forward(pixels: np.ndarray, row: slice, column: slice) -> np.ndarray:
-        image = photos.to_float(pixels)[None].expand(1, 3, -1, -1).to(device)
-        function = seeing(row, column)
-        restored = (mean_of_turns(function, multiple) if ensemble else function)(image)[0]
-        return photos.to_levels(restored.mean(0, keepdim=True) if photo.shape[2] == 1 else restored, photo.dtype)
-
-    down, across = (cells(size, margin, cuts) for size in photo.shape[:2])
-    restored = np.empty_like(photo)
-    for row, column in watch(list(product(down, across))):
-        if column is across[0]:
-            band = photo[rows[row.seen]]
-            strip = np.empty((row.kept.stop - row.kept.start, *photo.shape[1:]), photo.dtype)
-        result = forward(band[:, columns[column.seen]], row.seen, column.seen)[_within(row)][:, _within(column)]
-        _paste(strip.swapaxes(0, 1), result.swapaxes(0, 1), column.kept.start - margin, 2 * cuts.fade)
-        if column is across[-1]:
-            _paste(restored, strip, row.kept.start - margin, 2 * cuts.fade)
-    return restored
+    tiles = list(product(*(cells(size, margin, cuts) for size in photo.shape[:2])))
+    restored = np.zeros(photo.shape, np.float32 if cuts.fade else photo.dtype)
+    for row, column in utils.progress(tiles, desc=name, unit="tile", leave=False) if name and tiles[1:] else tiles:
+        image = photos.to_float(photo[np.ix_(rows[row.seen], columns[column.seen])])
+        function = seeing(row.seen, column.seen)
+        function = mean_of_turns(function, multiple) if ensemble else function
+        result = function(image[None].expand(1, 3, -1, -1).to(device))[0, :, row.within, column.within]
+        levels = photos.to_levels(result.mean(0, keepdim=True) if photo.shape[2] == 1 else result, photo.dtype)
+        weight = row.weight[:, None, None] * column.weight[:, None]
+        restored[row.kept, column.kept] += (weight * levels).astype(restored.dtype)
+    return np.rint(restored).astype(photo.dtype)
 
 
 def in_unit_range(network: Callable[[Tensor], Tensor | list[Tensor]]) -> Function:
@@ -133,30 +129,25 @@ def cuts_for(reach: int | None, multiple: int, tile: int) -> Cuts:
 
 def cells(size: int, margin: int, cuts: Cuts) -> list[Cell]:
     """The tiles along one axis, of about equal sides and never more than `cuts.side` but for rounding."""
-    length = size + 2 * margin
+    length, (_, overlap, fade, multiple) = size + 2 * margin, cuts
     count = -(-length // cuts.side)
-    side = -(-length // (count * cuts.multiple)) * cuts.multiple
-    tiles = []
-    for start in range(0, length, side):
-        seen = slice(max(start - cuts.overlap, 0), min(start + side + cuts.overlap, length))
-        kept = slice(max(start - cuts.fade, margin), min(start + side + cuts.fade, margin + size))
-        if max(start, margin) < min(start + side, margin + size):
-            tiles.append(Cell(seen, kept))
-    return tiles
-
-
-def _within(cell: Cell) -> slice:
-    return slice(cell.kept.start - cell.seen.start, cell.kept.stop - cell.seen.start)
-
-
-def _paste(canvas: np.ndarray, piece: np.ndarray, start: int, fade: int) -> None:
-    """Lay `piece` on `canvas` along the first axis; over its first `fade` rows it fades in over what lies there."""
-    canvas = canvas[start : start + len(piece)]
-    fade = min(fade, len(piece)) if start else 0
-    weight = ((np.arange(fade, dtype=np.float32) + 0.5) / max(fade, 1))[:, None, None]
-    mixed = canvas[:fade] + weight * (piece[:fade].astype(np.float32) - canvas[:fade])
-    canvas[:fade] = np.rint(mixed).astype(canvas.dtype)
-    canvas[fade:] = piece[fade:]
+    side = -(-length // (count * multiple)) * multiple
+    tiles, total = [], np.zeros(size, np.float32)
+    for start, end in ((start, min(start + side, length)) for start in range(0, length, side)):
+        if max(start, margin) >= min(end, margin + size):
+            continue  # in the margin alone
+        seen = slice(max(start - overlap, 0), min(end + overlap, length))
+        kept = slice(max(start - fade, margin), min(end + fade, margin + size))
+        pixels = np.arange(kept.start, kept.stop, dtype=np.float32) + 0.5
+        weight = np.ones_like(pixels)
+        if fade and start:
+            weight = np.minimum(weight, (pixels - start + fade) / (2 * fade))
+        if fade and end < length:
+            weight = np.minimum(weight, (end + fade - pixels) / (2 * fade))
+        of_photo = slice(kept.start - margin, kept.stop - margin)
+        total[of_photo] += weight
+        tiles.append(Cell(seen, of_photo, slice(kept.start - seen.start, kept.stop - seen.start), weight))
+    return [cell._replace(weight=cell.weight / total[cell.kept]) for cell in tiles]
 
 
 @torch.inference_mode()

@@ -16,9 +16,7 @@ from dbgan.data import photos
 from dbgan.use import sixteen_bit
 
 EXIF_WIDTH, EXIF_HEIGHT = 0xA002, 0xA003  # tags
-EXIF_SIGNS = (b"eXIf", b"Raw profile type", b"XML:com.adobe.xmp")  # of a PNG file that has some
 SUFFIX_OF = {".gif": ".png"}  # what is written for files of 256 colours
-FORM_OF = {"MPO": "JPEG"}  # what is written for files of several pictures
 QUALITY = 95  # of the formats that lose something
 LOSSY = ("JPEG", "WEBP", "AVIF")
 DEEP = ("PNG", "TIFF", "PPM", "JPEG2000")  # formats that keep 16 bits
@@ -63,13 +61,13 @@ def written_as(path: Path) -> Path:
 def _form(path: Path) -> str:
     """Pillow's name of the format in which a photograph is written; "" for none."""
     form = Image.registered_extensions().get(written_as(path).suffix.lower(), "")
-    return FORM_OF.get(form, form) if form in Image.SAVE else ""
+    return form.replace("MPO", "JPEG") if form in Image.SAVE else ""  # MPO: several JPEG pictures
 
 
 def _decode(image: Image.Image, file: BinaryIO, form: str) -> Photo:
     notes = [f"the first of {n} pictures"] if (n := getattr(image, "n_frames", 1)) > 1 else []
     deep = sixteen_bit.is_deep(image, file)
-    exif, fault = _exif(image, file)
+    exif, fault = _exif(image)
     sampling = get_sampling(image) if image.format in ("JPEG", "MPO") else 0
     icc = image.info.get("icc_profile")
     if deep:
@@ -108,12 +106,10 @@ def _levels(image: Image.Image) -> tuple[np.ndarray, str]:
     return levels if levels.ndim == 3 else levels[..., None], changed
 
 
-def _exif(image: Image.Image, file: BinaryIO) -> tuple[Image.Exif, str]:
+def _exif(image: Image.Image) -> tuple[Image.Exif, str]:
     """Camera data; none, and a note, when they are damaged. Read before the pixels, with which Pillow turns a TIFF file
     and drops its orientation."""
     copy = Image.Exif()
-    if image.format == "PNG" and not any(sign in photos.content_of(file) for sign in EXIF_SIGNS):
-        return copy, ""  # to look for camera data, Pillow would decode all of the file
     try:
         exif = image.getexif()
         for tag in set(exif) - sixteen_bit.DESCRIPTIVE if image.format == "TIFF" else ():

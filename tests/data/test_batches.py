@@ -1,5 +1,6 @@
 """Batches: a function of (seed, n), made of true pairs, in the share asked for."""
 
+import hashlib
 from collections import Counter
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 import torch
 
 from dbgan.data import h5, photos
-from dbgan.data.batches import BlurBatches, DeblurBatches, MixParams, stream
+from dbgan.data.batches import BlurBatches, DeblurBatches, MixParams, patches, random_windows, stream
 
 SIZE, PATCH, BATCH, CROPS, REAL, SYNTHETIC = 12, 8, 4, 5, 3, 10
 SHARP, PAIRED, REALISTIC = range(3)  # blue says what a pixel belongs to; red and green where it lies
@@ -40,8 +41,8 @@ def synthetic(tmp_path, crops) -> h5.Reader:
 
 @pytest.fixture
 def deblur(crops, synthetic):
-    def make(realistic: float = 0.5, seed: int = 3, share: slice = slice(None)) -> DeblurBatches:
-        return DeblurBatches(crops, synthetic, MixParams(realistic), BATCH, PATCH, seed, share)
+    def make(realistic: float = 0.5, seed: int = 3) -> DeblurBatches:
+        return DeblurBatches(crops, synthetic, MixParams(realistic=realistic), BATCH, PATCH, seed)
 
     return make
 
@@ -56,7 +57,7 @@ def equal(first, second) -> bool:
 
 
 def test_a_batch_holds_images_in_bytes_and_a_stream_gives_them_to_networks(deblur):
-    (batch,), *_ = stream(deblur(), 0, 1, accumulate=1, workers=0)
+    [(batch,)] = stream(deblur(), [0], 1)
     for stored, images in zip(deblur()[0], batch, strict=True):
         assert stored.shape == (BATCH, PATCH, PATCH, 3)
         assert stored.dtype == torch.uint8
@@ -65,8 +66,9 @@ def test_a_batch_holds_images_in_bytes_and_a_stream_gives_them_to_networks(deblu
         assert torch.equal(images, stored.movedim(-1, 1).float() / 255)
 
 
-def test_item_n_is_a_function_of_seed_and_n(deblur):
+def test_item_n_is_a_function_of_seed_and_n(deblur, crops, synthetic):
     data = deblur()
+    assert data.digests == [crops.digest, synthetic.digest]
     forward = [data[n] for n in range(4)]
     backward = [deblur()[n] for n in reversed(range(4))][::-1]
     assert all(equal(a, b) for a, b in zip(forward, backward, strict=True))
@@ -84,21 +86,11 @@ def test_a_blurred_image_and_its_sharp_one_are_the_same_place(deblur, realistic)
         assert (blurred[..., 2] > 0).all()
 
 
-@pytest.mark.parametrize(("realistic", "kind"), [(0, PAIRED), (1, REALISTIC)])
-def test_a_share_of_none_or_all_is_exactly_that(deblur, realistic, kind):
-    assert kinds(deblur(realistic), 20) == {kind: 20 * BATCH}
-
-
-def test_a_share_of_half_is_about_half(deblur):
-    counts = kinds(deblur(0.5), 100)
-    assert counts.keys() == {PAIRED, REALISTIC}
-    assert 160 <= counts[REALISTIC] <= 240
-
-
-@pytest.mark.parametrize("realistic", [-0.1, 1.1])
-def test_a_share_beyond_all_is_refused(realistic):
-    with pytest.raises(ValueError, match=r"mix\.realistic must be from 0 to 1"):
-        MixParams(realistic)
+@pytest.mark.parametrize(("realistic", "least", "most"), [(0, 0, 0), (0.5, 160, 240), (1, 400, 400)])
+def test_bgans_blurs_have_the_share_asked_for(deblur, realistic, least, most):
+    counts = kinds(deblur(realistic), 100)
+    assert counts[PAIRED] + counts[REALISTIC] == 400
+    assert least <= counts[REALISTIC] <= most
 
 
 def test_a_blur_batch_holds_a_pair_and_an_unpaired_real_photograph(crops):
@@ -126,10 +118,10 @@ def test_without_real_photographs_blurred_halves_stand_in(tmp_path):
 
 def test_a_patch_larger_than_the_crops_is_refused_with_the_file(crops, synthetic):
     with pytest.raises(ValueError, match=r"crops\.h5: a patch of 13 pixels .* 12"):
-        DeblurBatches(crops, synthetic, MixParams(0.5), BATCH, SIZE + 1, 0)
+        DeblurBatches(crops, synthetic, MixParams(realistic=0.5), BATCH, SIZE + 1, 0)
     with pytest.raises(ValueError, match=r"crops\.h5"):
         BlurBatches(crops, BATCH, SIZE + 1, 0)
-    DeblurBatches(crops, synthetic, MixParams(0.5), BATCH, SIZE, 0)[0]
+    DeblurBatches(crops, synthetic, MixParams(realistic=0.5), BATCH, SIZE, 0)[0]
 
 
 def test_blurs_of_other_crops_are_refused_with_both_files(tmp_path, synthetic):
@@ -138,48 +130,58 @@ def test_blurs_of_other_crops_are_refused_with_both_files(tmp_path, synthetic):
         for side, kind in (("sharp", SHARP), ("blurred", PAIRED)):
             file.write(f"paired/{side}", np.stack([crop(kind, i + 1) for i in range(CROPS)]))
     with pytest.raises(ValueError, match=r"synthetic\.h5: .*other\.h5; run the stage synthesize"):
-        DeblurBatches(h5.Reader(tmp_path / "other.h5"), synthetic, MixParams(0.5), BATCH, PATCH, 0)
+        DeblurBatches(h5.Reader(tmp_path / "other.h5"), synthetic, MixParams(realistic=0.5), BATCH, PATCH, 0)
 
 
-def test_digests_name_both_files(deblur, crops, synthetic):
-    assert deblur().digests() == [crops.digest, synthetic.digest]
+def test_a_patch_is_the_one_that_slicing_gives_for_both_images_of_a_pair():
+    images = np.random.default_rng(1).integers(0, 256, (30, 20, 20, 3), dtype=np.uint8)
+    windows = random_windows(np.random.default_rng(2), 30, 20, 8)
+    assert torch.equal(patches(255 - images, windows, 8), 255 - patches(images, windows, 8))
+    for image, patch, (y, x, down, sideways) in zip(images, patches(images, windows, 8), windows, strict=True):
+        assert np.array_equal(patch, image[y : y + 8, x : x + 8][:: 1 - 2 * down, :: 1 - 2 * sideways])
 
 
-@pytest.mark.parametrize("ranks", [1, 2, 4])
-@pytest.mark.parametrize("kind", ["deblur", "blur"])
-def test_the_shares_of_all_ranks_make_up_the_batch(deblur, crops, kind, ranks):
-    def data(share: slice) -> DeblurBatches | BlurBatches:
-        return deblur(share=share) if kind == "deblur" else BlurBatches(crops, BATCH, PATCH, 3, share)
-
-    width = BATCH // ranks
-    for n in range(3):
-        parts = [data(slice(rank * width, (rank + 1) * width))[n] for rank in range(ranks)]
-        assert equal([torch.cat(images) for images in zip(*parts, strict=True)], data(slice(None))[n])
+def test_patches_lie_everywhere_in_all_four_orientations_evenly():
+    windows = random_windows(np.random.default_rng(0), 4000, 20, 8)
+    for column, values in zip(windows.T, (13, 13, 2, 2), strict=True):
+        counts = np.bincount(column)
+        assert len(counts) == values
+        assert counts.min() > 0.7 * len(windows) / values
+    assert len(np.unique(windows[:, 2:], axis=0)) == 4
+    assert np.abs(np.corrcoef(windows.T) - np.eye(4)).max() < 0.1
 
 
-@pytest.mark.parametrize("workers", [0, 1, 3])
-@pytest.mark.parametrize("accumulate", [1, 2])
-def test_a_stream_is_the_same_with_workers_and_when_it_starts_later(deblur, workers, accumulate):
-    expected = [[deblur()[accumulate * step + k] for k in range(accumulate)] for step in range(5)]
+def test_batches_are_the_same_as_ever(deblur, crops):
+    """Training data of equal parameters stay equal to the last bit: SHA-256 of the first ten batches."""
+    found = {}
+    for name, data in (("deblur", deblur()), ("blur", BlurBatches(crops, BATCH, PATCH, seed=3))):
+        content = b"".join(images.numpy().tobytes() for n in range(10) for images in data[n])
+        found[name] = hashlib.sha256(content).hexdigest()[:16]
+    assert found == {"deblur": "5916574fb8ba72ee", "blur": "f1d17c33cf540eb0"}
+
+
+@pytest.mark.parametrize("group", [1, 2])
+def test_a_stream_groups_the_batches_asked_for(deblur, group):
+    data = deblur()
     for start in (0, 3, 5):
-        groups = list(stream(deblur(), start, 5, accumulate, workers))
-        assert [len(group) for group in groups] == [accumulate] * (5 - start)
-        for group, want in zip(groups, expected[start:], strict=True):
-            for images, stored in zip(group, want, strict=True):
-                assert equal(images, [photos.to_float(side) for side in stored])
+        numbers = list(range(start * group, 5 * group))
+        groups = list(stream(data, numbers, group))
+        assert [len(batches) for batches in groups] == [group] * (5 - start)
+        for n, batch in zip(numbers, [batch for batches in groups for batch in batches], strict=True):
+            assert equal(batch, [photos.to_float(images) for images in data[n]])
 
 
 def test_reading_runs_ahead_of_the_training(deblur):
-    """The batch of the next step is made before the training asks for it."""
-    made, data = [], deblur()
+    """The next batch is read before the training asks for it."""
+    read, data = [], deblur()
 
     class Watched:
         def __getitem__(self, n: int):
-            made.append(n)
+            read.append(n)
             return data[n]
 
-    batches = stream(Watched(), 0, 50, accumulate=1, workers=2)
+    batches = stream(Watched(), range(50), 1)
     next(batches)
-    assert 1 in made
-    assert len(made) < 6
+    assert 1 in read
+    assert len(read) < 6
     batches.close()

@@ -1,4 +1,4 @@
-"""Photographs are read and compared, and what cannot be used is set aside with a reason."""
+"""Photographs are read and compared; those that cannot be used are set aside with a reason."""
 
 import shutil
 from pathlib import Path
@@ -9,44 +9,43 @@ from PIL import Image
 from skimage.metrics import peak_signal_noise_ratio
 
 from dbgan.data import check, manifest, photos
-from dbgan.data.folders import Pair
+from dbgan.data.folders import Found
 
-
-def pair(name: str) -> Pair:
-    return Pair(name, Path(f"blur/{name}.png"), Path(f"sharp/{name}.png"))
+NAMES = "01234"
 
 
 @pytest.fixture
-def root(tmp_path, photo):
-    """Five pairs 0 to 4, of 72 x 64 pixels."""
+def root(tmp_path, photo, monkeypatch) -> Path:
+    """Pairs 0 to 4, of 64 x 72 pixels, compared in strips of 50 rows."""
+    monkeypatch.setattr(check, "STRIP", 50)
     for n in range(5):
         photos.write(tmp_path / "blur" / f"{n}.png", photo(n) // 2 + 40)
         photos.write(tmp_path / "sharp" / f"{n}.png", photo(n))
     return tmp_path
 
 
-FIVE = [pair(str(n)) for n in range(5)]
+def pairs(names: str) -> dict[str, tuple[Path, Path]]:
+    return {name: (Path(f"blur/{name}.png"), Path(f"sharp/{name}.png")) for name in names}
+
+
+def checked(root: Path, train: str = NAMES, test: str = "", real: str = "", unmatched=(), workers: int = 2):
+    real_blur = [Path(f"blur/{name}.png") for name in real]
+    found = Found(root, pairs(train), pairs(test), root, real_blur, list(unmatched), [])
+    return check.check(found, 64, workers)
+
+
+def names(items: list[check.Usable]) -> str:
+    return "".join(Path(item.frames[0].path).stem for item in items)
 
 
 @pytest.mark.parametrize("workers", [0, 3])
 def test_good_pairs_come_back_in_order_with_their_psnr(root, workers):
-    found, set_aside = check.pairs(root, FIVE, 64, workers)
-    assert set_aside == []
-    assert [p.key for p in found] == list("01234")
-    assert [p.blurred.path for p in found] == [f"blur/{n}.png" for n in range(5)]
-    for p in found:
-        blurred, sharp = manifest.load_frame(root, p.blurred), manifest.load_frame(root, p.sharp)
-        assert p.psnr == pytest.approx(peak_signal_noise_ratio(sharp, blurred), abs=1e-9)
-        assert p.notes == []
-
-
-def test_psnr_of_an_image_of_many_strips(tmp_path):
-    rng = np.random.default_rng(0)
-    for side in ("blur", "sharp"):
-        photos.write(tmp_path / side / "a.png", rng.integers(0, 256, (2 * check.STRIP + 7, 9, 3), dtype=np.uint8))
-    [found], _ = check.pairs(tmp_path, [pair("a")], 1, 0)
-    blurred, sharp = manifest.load_frame(tmp_path, found.blurred), manifest.load_frame(tmp_path, found.sharp)
-    assert found.psnr == pytest.approx(peak_signal_noise_ratio(sharp, blurred), abs=1e-9)
+    found = checked(root, "0123", "4", workers=workers)
+    assert (names(found.train), names(found.test), found.real_blur, found.set_aside) == ("0123", "4", [], [])
+    for pair in found.train:
+        blurred, sharp = (manifest.load_frame(root, frame) for frame in pair.frames)
+        assert pair.psnr == pytest.approx(peak_signal_noise_ratio(sharp, blurred), abs=1e-9)
+        assert pair.converted == []
 
 
 def spoil(root: Path, how: str, photo) -> None:
@@ -54,10 +53,10 @@ def spoil(root: Path, how: str, photo) -> None:
     blurred, sharp = root / "blur" / "2.png", root / "sharp" / "2.png"
     if how == "empty":
         sharp.write_bytes(b"")
+    elif how == "missing":
+        sharp.unlink()
     elif how == "cut":
         blurred.write_bytes(blurred.read_bytes()[:2000])
-    elif how == "heic":
-        sharp.write_bytes(b"\0\0\0\x18ftypheic" + bytes(100))
     elif how == "size":
         photos.write(sharp, photo(2, 72, 65))
     elif how == "same":
@@ -71,8 +70,8 @@ def spoil(root: Path, how: str, photo) -> None:
     ("how", "path", "reason"),
     [
         ("empty", "sharp/2.png", "an empty file"),
+        ("missing", "sharp/2.png", "not a readable photograph (No such file or directory)"),
         ("cut", "blur/2.png", "not a readable photograph ("),
-        ("heic", "sharp/2.png", "HEIC is not read; convert it to JPEG or PNG"),
         ("size", "blur/2.png", "is not of its sharp partner's size (64x72 and 65x72 pixels)"),
         ("same", "blur/2.png", "is its sharp partner, not a blurred version of it"),
         ("small", "blur/2.png", "less than 64 pixels high or wide (63x72)"),
@@ -80,60 +79,82 @@ def spoil(root: Path, how: str, photo) -> None:
 )
 def test_a_pair_that_cannot_be_used_is_set_aside_by_its_file_and_reason(root, photo, how, path, reason):
     spoil(root, how, photo)
-    found, [item] = check.pairs(root, FIVE, 64, 2)
-    assert [p.key for p in found] == list("0134")
-    assert item.path == path
-    assert item.reason.startswith(reason)
+    found = checked(root)
+    assert names(found.train) == "0134"
+    [(at, why)] = found.set_aside
+    assert at == path
+    assert why.startswith(reason)
 
 
-@pytest.mark.parametrize(("lonely", "lacks"), [("blurred", "sharp"), ("sharp", "blurred")])
-def test_a_photograph_without_a_partner_is_set_aside(root, lonely, lacks):
-    alone = Pair("9", **{lonely: Path("blur/0.png"), lacks: None})
-    _, [item] = check.pairs(root, [alone], 64, 0)
-    assert item == check.SetAside("blur/0.png", f"has no {lacks} partner of its name")
+def test_a_photograph_without_a_partner_is_set_aside(root):
+    assert checked(root, unmatched=[Path("blur/9.png")]).set_aside == [("blur/9.png", "has no partner of its name")]
 
 
-def test_photographs_without_pairs_are_checked_alike(root):
+def test_real_blur_is_checked_alike(root):
     Image.open(root / "blur" / "1.png").convert("L").save(root / "blur" / "1.png")
     (root / "blur" / "3.png").write_text("no photograph")
-    found, [item] = check.photographs(root, [Path(f"blur/{n}.png") for n in range(5)], 64, 2)
-    assert [p.frame.name for p in found] == ["blur/0", "blur/1", "blur/2", "blur/4"]
-    assert [p.notes for p in found] == [[], [("L read as RGB", "blur/1.png")], [], []]
-    assert item == check.SetAside("blur/3.png", "not a readable photograph (of no known format)")
+    found = checked(root, train="", real=NAMES)
+    assert names(found.real_blur) == "0124"
+    assert [item.converted for item in found.real_blur] == [[], [("blur/1.png", "L read as RGB")], [], []]
+    assert found.set_aside == [("blur/3.png", "not a readable photograph (of no known format)")]
 
 
-def test_what_is_tested_on_is_not_trained_on_under_another_name(root):
+def test_test_photographs_are_not_trained_on_under_another_name(root):
     shutil.copy(root / "sharp" / "0.png", root / "sharp" / "4.png")
-    pairs, _ = check.pairs(root, FIVE, 64, 0)
-    real, _ = check.photographs(root, [Path("blur/1.png"), Path("blur/2.png")], 64, 0)
-    train, real, leaks = check.without_leaks(pairs[1:], [pairs[0]], real)
-    assert [p.key for p in train] == list("123")
-    assert len(real) == 2
-    assert leaks == [check.SetAside("blur/4.png", "is among the test pairs too")]
-    train, real, leaks = check.without_leaks(train, [pairs[2]], real)
-    assert [p.key for p in train] == list("13")
-    assert [p.frame.path for p in real] == ["blur/1.png"]
-    assert [leak.path for leak in leaks] == ["blur/2.png", "blur/2.png"]
+    found = checked(root, train="1234", test="0", real="12")
+    assert (names(found.train), names(found.test), names(found.real_blur)) == ("123", "0", "12")
+    assert found.set_aside == [("blur/4.png", "is among the test pairs too")]
+    found = checked(root, train="13", test="2", real="12")
+    assert (names(found.train), names(found.real_blur)) == ("13", "1")
 
 
-BAD = [check.SetAside("a.png", "cut (1)"), check.SetAside("b.png", "lost"), check.SetAside("c.png", "cut (2)")]
+BAD = [("a.png", "cut (1)"), ("b.png", "lost"), ("c.png", "cut (2)")]
 
 
-def test_reasons_are_counted_without_their_details():
-    assert check.reasons(BAD) == [
-        {"what": "cut", "count": 2, "first": ["a.png", "c.png"]},
-        {"what": "lost", "count": 1, "first": ["b.png"]},
+def test_a_share_of_unusable_photographs_is_borne_and_no_more(root):
+    found = checked(root, "0123", "4")
+    check.stop_if_too_many(found, limit=0)
+    found = found._replace(set_aside=BAD)
+    check.stop_if_too_many(found, limit=0.375)
+    with pytest.raises(ValueError, match=r"3 of 8 .* 2 x cut, first a\.png; 1 x lost, first b\.png"):
+        check.stop_if_too_many(found, limit=0.37)
+    for gone, message in (("train", "train on"), ("test", "test on")):
+        with pytest.raises(ValueError, match=f"no pair is left to {message}: 2 x cut"):
+            check.stop_if_too_many(found._replace(**{gone: []}), limit=1)
+
+
+def test_counts_and_psnr_are_written_and_logged(root):
+    found = checked(root, "013", "4", "2")
+    lowest = min(found.train, key=lambda pair: pair.psnr)
+    converted = ("x.png", "L read as RGB")
+    found = found._replace(set_aside=BAD, test=[found.test[0]._replace(converted=[converted], psnr=30.0)])
+    summary = check.summary(found)
+    assert (summary["train_pairs"], summary["test_pairs"], summary["real_blur"]) == (3, 1, 1)
+    assert summary["psnr_blurred"]["train"] == {
+        "mean": pytest.approx(np.mean([pair.psnr for pair in found.train])),
+        "lowest": lowest.psnr,
+        "lowest_of": lowest.frames[0].path,
+    }
+    assert summary["converted"] == [{"what": "L read as RGB", "count": 1, "first": "x.png"}]
+    assert summary["set_aside"] == [
+        {"what": "cut", "count": 2, "first": "a.png"},
+        {"what": "lost", "count": 1, "first": "b.png"},
+    ]
+    assert check.lines(summary) == [
+        "1 photographs: L read as RGB (first: x.png)",
+        "2 set aside: cut (first: a.png)",
+        "1 set aside: lost (first: b.png)",
+        f"train: blurred photographs at {summary['psnr_blurred']['train']['mean']:.2f} dB, "
+        f"the lowest at {lowest.psnr:.2f} ({lowest.frames[0].path})",
+        "test: blurred photographs at 30.00 dB, the lowest at 30.00 (blur/4.png)",
+        "3 training pairs, 1 test pairs, 1 real blurs",
     ]
 
 
-def test_a_share_of_unusable_photographs_is_borne_and_no_more():
-    check.stop_if_too_many(BAD, 10, 5, 2, limit=0.15)
-    with pytest.raises(ValueError, match=r"3 of 19 .* 2 x cut \(1\), first a\.png; 1 x lost, first b\.png"):
-        check.stop_if_too_many(BAD, 10, 4, 2, limit=0.15)
-    check.stop_if_too_many([], 1, 1, 0, limit=0)
-
-
-@pytest.mark.parametrize(("train", "test", "said"), [(0, 5, "train on"), (5, 0, "test on")])
-def test_pairs_must_be_left(train, test, said):
-    with pytest.raises(ValueError, match=f"no pair is left to {said}: 2 x cut"):
-        check.stop_if_too_many(BAD, train, test, 10, limit=1)
+def test_the_listing_keeps_pairs_together(root):
+    listing = check.listing(checked(root, "013", "4", "2"), "photos", "")
+    assert (listing.root, listing.real_root) == ("photos", "")
+    assert [frame.path for frame in listing.train_blurred] == ["blur/0.png", "blur/1.png", "blur/3.png"]
+    assert [frame.path for frame in listing.train_sharp] == ["sharp/0.png", "sharp/1.png", "sharp/3.png"]
+    assert [frame.path for frame in [*listing.test_blurred, *listing.test_sharp]] == ["blur/4.png", "sharp/4.png"]
+    assert [frame.path for frame in listing.real_blur] == ["blur/2.png"]

@@ -1,13 +1,17 @@
-"""Where crops lie, and that a pair is cut and mirrored as one."""
+"""The grid of crops, and which of them have texture."""
 
 import numpy as np
 import pytest
 
-from dbgan.data import augment, crops
+from dbgan.data import crops
+
+
+def params(side: int, stride: int, min_texture: float = 0.0) -> crops.CropParams:
+    return crops.CropParams(side=side, stride=stride, min_texture=min_texture, match_color=False)
 
 
 def corners(height: int, width: int, size: int, stride: int) -> list[tuple[int, int]]:
-    return crops.grid(height, width, crops.CropParams(size, stride, 0.0, False))
+    return crops.grid(height, width, params(size, stride))
 
 
 def test_the_grid_by_hand():
@@ -43,70 +47,11 @@ def test_cut_takes_the_pixels_of_its_corner():
     assert np.array_equal(second, frame[2:5, 4:7])
 
 
-@pytest.mark.parametrize(("size", "stride"), [(0, 1), (1, 0), (-1, 4)])
-def test_a_senseless_grid_is_refused(size, stride):
-    with pytest.raises(ValueError, match="at least 1"):
-        crops.CropParams(size, stride, 0.0, False)
-
-
-def coordinates(height: int, width: int) -> np.ndarray:
-    """An image whose pixels say where they are: (y, x, 0)."""
-    y, x = np.mgrid[:height, :width]
-    return np.stack([y, x, 0 * y], axis=-1).astype(np.uint8)
-
-
-def drawn(seed: int, count: int, patch: int = 8) -> np.ndarray:
-    return augment.places(np.random.default_rng(seed), count, 20, patch)
-
-
-def test_both_images_of_a_pair_are_cut_and_mirrored_alike():
-    here, at = coordinates(20, 20), drawn(0, 20)
-    first, second = (augment.patches([image] * 20, at, 8) for image in (here, here + 100))
-    assert first.shape == (20, 8, 8, 3)
-    assert np.array_equal(first + 100, second)
-
-
-def test_a_patch_is_the_one_that_slicing_gives():
-    images = np.random.default_rng(1).integers(0, 256, (30, 20, 20, 3), dtype=np.uint8)
-    at = drawn(2, 30)
-    for image, patch, (y, x, down, sideways) in zip(images, augment.patches(images, at, 8), at, strict=True):
-        wanted = image[y : y + 8, x : x + 8][:: 1 - 2 * down, :: 1 - 2 * sideways]
-        assert np.array_equal(patch, wanted)
-
-
-def test_patches_lie_everywhere_in_all_four_orientations_evenly():
-    at = drawn(0, 4000)
-    for column, values in zip(at.T, (13, 13, 2, 2), strict=True):
-        counts = np.bincount(column)
-        assert len(counts) == values
-        assert counts.min() > 0.7 * len(at) / values
-    assert len(np.unique(at[:, 2:], axis=0)) == 4
-    assert np.abs(np.corrcoef(at.T) - np.eye(4)).max() < 0.1
-
-
-def test_a_patch_may_be_the_whole_image():
-    at = drawn(0, 5, patch=20)
-    assert not at[:, :2].any()
-    assert augment.patches([coordinates(20, 20)] * 5, at, 20).shape == (5, 20, 20, 3)
-
-
-def test_luminance_is_that_of_the_eye():
-    red, green, white = ([[[255, 0, 0]]], [[[0, 255, 0]]], [[[255, 255, 255]]])
-    levels = [int(crops.luminance(np.array(color, np.uint8))[0, 0]) for color in (red, green, white)]
-    assert levels == [76, 150, 255]
-
-
 @pytest.mark.parametrize(("least", "kept"), [(0, [0, 4, 8]), (1, [4, 8]), (70, [8]), (127, [8])])
 def test_crops_with_less_texture_than_asked_for_are_left_out(least, kept):
     """Flat, a step of 100 levels (deviation 50), black and white (127.5)."""
     frame = np.full((4, 12, 3), 90, np.uint8)
     frame[:2, 4:8] += 100
     frame[:2, 8:], frame[2:, 8:] = 0, 255
-    p = crops.CropParams(4, 4, least, False)
+    p = params(4, 4, least)
     assert crops.textured(frame, p) == [(0, x) for x in kept]
-
-
-@pytest.mark.parametrize("least", [-1.0, 128.0])
-def test_a_senseless_texture_is_refused(least):
-    with pytest.raises(ValueError, match="min_texture must"):
-        crops.CropParams(4, 4, least, False)

@@ -1,7 +1,6 @@
 """HDF5 files: round trip, equal bytes, and one line for a file that is not whole."""
 
-import multiprocessing
-import pickle
+import resource
 from concurrent.futures import ThreadPoolExecutor
 
 import h5py
@@ -10,7 +9,6 @@ import pytest
 
 from dbgan.data import h5
 
-fork = multiprocessing.get_context("fork")
 IMAGES = np.random.default_rng(0).integers(0, 256, (5, 8, 8, 3), dtype=np.uint8)
 PHOTOS = [np.random.default_rng(i).integers(0, 255, (9 + i, 12, 3), dtype=np.uint8) for i in range(2)]
 WINDOWS = np.array([[0, 0, 0], [0, 3, 6], [1, 4, 2]])
@@ -67,7 +65,6 @@ def test_crops_are_windows_into_photographs_stored_once(tmp_path):
         assert np.array_equal(reader.rows(name, slice(None)), cut + np.uint8(change))
         assert np.array_equal(reader.rows(name, slice(1, 9)), cut[1:] + np.uint8(change))
         assert np.array_equal(reader.rows(name, 2), cut[2] + np.uint8(change))
-        assert reader.rows(name, 2).base is not None, "a copy"
     with h5py.File(tmp_path / "a.h5") as file:
         assert np.array_equal(file["paired/sharp/000001"], PHOTOS[1])
         assert file["paired/crops"].attrs["size"] == 6
@@ -75,15 +72,12 @@ def test_crops_are_windows_into_photographs_stored_once(tmp_path):
 
 def test_a_photograph_written_twice_is_stored_once(tmp_path):
     photo = np.random.default_rng(1).integers(0, 256, (100, 100, 3), dtype=np.uint8)
-    for name, count in (("one", 1), ("two", 2)):
-        with h5.create(tmp_path / f"{name}.h5") as file:
-            for i in range(count):
-                file.write(f"paired/sharp/{i:06}", photo)
-            file.crops("paired", np.array([[count - 1, 50, 50]]), 20)
-        reader = h5.Reader(tmp_path / f"{name}.h5")
-        assert np.array_equal(reader.rows("paired/sharp", 0), photo[50:70, 50:70])
-    one, two = ((tmp_path / f"{name}.h5").stat().st_size for name in ("one", "two"))
-    assert two - one < 5000
+    with h5.create(tmp_path / "a.h5") as file:
+        for i in range(3):
+            file.write(f"paired/sharp/{i:06}", photo)
+        file.crops("paired", np.array([[2, 50, 50]]), 20)
+    assert np.array_equal(h5.Reader(tmp_path / "a.h5").rows("paired/sharp", 0), photo[50:70, 50:70])
+    assert (tmp_path / "a.h5").stat().st_size < 1.5 * photo.nbytes
 
 
 def test_equal_data_are_equal_bytes_and_equal_digests(tmp_path):
@@ -114,19 +108,6 @@ def test_a_file_whose_writer_failed_is_refused(tmp_path):
         h5.Reader(tmp_path / "a.h5")
 
 
-def test_fewer_rows_than_promised_are_a_fault_of_the_writer(tmp_path):
-    with pytest.raises(AssertionError, match="5 rows of 6"), h5.create(tmp_path / "a.h5") as file:
-        file.append("synthetic/blurred", IMAGES, 6)
-
-
-def test_a_file_in_another_layout_is_refused(tmp_path):
-    with h5py.File(tmp_path / "a.h5", "w") as file:
-        file.create_dataset("paired/sharp", data=IMAGES, chunks=(1, 8, 8, 3))
-        file.attrs["digest"] = "0"
-    with pytest.raises(ValueError, match=r"a\.h5: .*one piece; run the stage that writes it again"):
-        h5.Reader(tmp_path / "a.h5")
-
-
 @pytest.mark.parametrize("share", [0, 0.3, 0.9])
 def test_a_file_cut_short_is_named(tmp_path, share):
     path = make(tmp_path / "a.h5")
@@ -143,44 +124,35 @@ def test_a_missing_or_foreign_file_is_named(tmp_path):
 
 
 def test_a_missing_dataset_is_named_with_its_file(tmp_path):
-    with pytest.raises(ValueError, match=r"a\.h5: has no real/blurred"):
-        h5.Reader(make(tmp_path / "a.h5"), "paired/sharp", "real/blurred")
-
-
-@pytest.mark.parametrize("read", [lambda r: r.rows("real/blurred", 0), lambda r: r.length("real/blurred")])
-def test_a_dataset_that_turns_out_to_be_missing_is_named_with_its_file(tmp_path, read):
     reader = h5.Reader(make(tmp_path / "a.h5"), "paired/sharp")
-    with pytest.raises(ValueError, match=r"a\.h5: has no real/blurred; .*again") as error:
-        read(reader)
-    assert "\n" not in str(error.value)
-
-
-@pytest.mark.parametrize("opened", [False, True])
-def test_a_reader_can_be_sent_to_another_process(tmp_path, opened):
-    reader = h5.Reader(make(tmp_path / "a.h5"))
-    if opened:
-        reader.rows("synthetic/blurred", 0)
-    received = pickle.loads(pickle.dumps(reader))
-    assert np.array_equal(received.rows("synthetic/blurred", 2), IMAGES[2])
-    assert received.digest == reader.digest
-
-
-@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
-def test_a_forked_process_and_threads_read_what_is_there(tmp_path):
-    reader = h5.Reader(make(tmp_path / "a.h5"))
-    here, there = fork.Pipe()
-    process = fork.Process(
-        target=lambda: there.send([np.array_equal(reader.rows("synthetic/blurred", i), IMAGES[i]) for i in range(5)])
-    )
-    process.start()
-    assert here.poll(30), "the process died"
-    assert here.recv() == [True] * 5
-    process.join()
-    with ThreadPoolExecutor(4) as pool:
-        read = pool.map(lambda i: np.array_equal(reader.rows("synthetic/blurred", i % 5), IMAGES[i % 5]), range(200))
-        assert all(read)
+    for read in (lambda: h5.Reader(reader.path, "real/blurred"), lambda: reader.rows("real/blurred", 0)):
+        with pytest.raises(ValueError, match=r"a\.h5: has no real/blurred; run the stage"):
+            read()
 
 
 def test_an_unwritable_place_is_an_os_error_naming_it(tmp_path):
     with pytest.raises(OSError, match=r"a\.h5"), h5.create(tmp_path / "gone" / "a.h5"):
         pass
+
+
+def test_threads_share_a_reader(tmp_path):
+    reader = h5.Reader(make(tmp_path / "a.h5"))
+    with ThreadPoolExecutor(4) as pool:
+        assert all(
+            pool.map(lambda i: np.array_equal(reader.rows("synthetic/blurred", i % 5), IMAGES[i % 5]), range(200))
+        )
+
+
+@pytest.mark.parametrize("room", [0, 3000, 30_000, 1_000_000])
+def test_a_disk_that_refuses_more_is_one_os_error_naming_the_file(tmp_path, room):
+    """By a limit on the size of files; HDF5 itself would end the process."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, limits[1]))
+    try:
+        with pytest.raises(OSError, match=r"File too large: '.*a\.h5'"), h5.create(tmp_path / "a.h5") as file:
+            for i in range(20):
+                file.write(f"paired/sharp/{i:06}", np.full((200, 200, 3), i, np.uint8))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    with pytest.raises(ValueError, match=r"a\.h5"):
+        h5.Reader(tmp_path / "a.h5")

@@ -56,11 +56,10 @@ def test_crops_are_those_of_the_photographs(place):
     assert np.array_equal(crops(root, "real/blurred"), wanted)
 
 
-@pytest.mark.parametrize("match", [False, True])
-def test_any_number_of_workers_gives_the_same_bytes(place, monkeypatch, match):
-    root = place({"crop.match_color": match})
+def test_any_number_of_workers_gives_the_same_bytes(place, monkeypatch):
+    root = place({"crop.match_color": True})
     made = set()
-    for workers in ("0", "1", "5"):
+    for workers in ("0", "5"):
         monkeypatch.setenv("DBGAN_WORKERS", workers)
         made.add(built(root)[0])
     assert len(made) == 1
@@ -81,11 +80,6 @@ def test_photographs_without_texture_and_their_crops_are_left_out_and_counted(pl
     assert np.array_equal(crops(root, "paired/sharp"), wanted)
     _, found = built(place())
     assert found["paired_crops_left_out"] == found["real_crops_left_out"] == 0
-
-
-def test_a_texture_that_no_crop_has_is_refused(place):
-    root = place({"crop.min_texture": 127.0})
-    ends_in_one_line(root, "build_h5", "crop.min_texture, 127", "paired")
 
 
 def test_shift_over_1px_are_counted_and_the_worst_is_named(place):
@@ -118,23 +112,21 @@ def test_real_blur_gets_the_mean_colour_of_the_sharp_photographs(place):
     assert np.array_equal(crops(root, "paired/sharp"), sharp)
 
 
-@pytest.mark.parametrize("match", [False, True])
-def test_what_is_left_out_has_no_part_in_the_mean_colours(place, match):
+def test_photographs_without_crops_have_no_part_in_the_mean_colours(place):
     root = place()
     for path, yellow in (("train/blur/1", 1), ("train/sharp/1", 0), ("real_blur/1", 0)):
         flat = np.full((72, 64, 3), [250, 250, yellow], np.uint8)
         Image.fromarray(flat).save(root / "photos" / f"{path}.png")
-    root = place({"crop.min_texture": 5.0, "crop.match_color": match})
+    root = place({"crop.min_texture": 5.0, "crop.match_color": True})
     _, found = built(root)
     sharp = [photo(root, f"train/sharp/{i}.png").mean((0, 1)) for i in (0, 2, 3)]
     assert found["mean_sharp"] == pytest.approx(np.mean(sharp, axis=0), abs=0.01)
     assert found["mean_real"] == pytest.approx(photo(root, "real_blur/0.png").mean((0, 1)), abs=0.01)
-    if match:
-        assert found["mean_real_matched"] == pytest.approx(found["mean_sharp"], abs=0.3)
+    assert found["mean_real_matched"] == pytest.approx(found["mean_sharp"], abs=0.3)
 
 
 @pytest.mark.parametrize("match", [False, True])
-def test_real_blur_of_which_nothing_is_left_is_refused(place, match):
+def test_real_blur_without_any_texture_is_refused(place, match):
     root = place()
     for i in range(2):
         Image.fromarray(np.full((72, 64, 3), 99, np.uint8)).save(root / "photos" / "real_blur" / f"{i}.png")
@@ -149,7 +141,8 @@ def test_a_listing_that_is_not_utf_8_is_named(place):
     ends_in_one_line(root, "build_h5", "data/raw/frames.json", "listing")
 
 
-@pytest.mark.parametrize("after", [0.0, 0.05, 0.2])
+@pytest.mark.slow
+@pytest.mark.parametrize("after", [0.0, 0.2])
 def test_a_killed_build_leaves_what_was_there_and_the_next_one_ends_the_same(place, write_photos, after):
     root = place()
     whole, found = built(root)

@@ -10,7 +10,7 @@ from commands import ends_in_one_line, files, run_well
 from dbgan import utils
 from dbgan.models.vgg import PerceptualParams, VGGFeatures
 
-SECTION = "imagenet_vgg19"
+SECTION = "archives.vgg19"
 CHANGES = {"perceptual.weights": "imagenet", "scales.sample.perceptual.width": 64, f"{SECTION}.url": None}
 
 
@@ -18,7 +18,9 @@ CHANGES = {"perceptual.weights": "imagenet", "scales.sample.perceptual.width": 6
 def weights(tmp_path) -> Path:
     """A file with all that we take of torchvision's VGG-19."""
     path = tmp_path / "vgg19.pth"
-    torch.save({k: 1.1 * v for k, v in VGGFeatures(PerceptualParams(weights="random", width=64)).state_dict().items()}, path)
+    torch.save(
+        {k: 1.1 * v for k, v in VGGFeatures(PerceptualParams(weights="random", width=64)).state_dict().items()}, path
+    )
     return path
 
 

@@ -11,8 +11,6 @@ import yaml
 from commands import STAGES, evaluated, files, run, run_well
 from PIL import Image
 
-from dbgan import metrics as evaluation
-
 MEASURED = {
     *(f"{figure}{state}" for figure in ("psnr", "ssim", "ssim_2d") for state in ("_blurred", "_pretrained", "")),
     *("delta_e_blurred", "delta_e", "color_shift", "bgan_color_shift", "bgan_diversity"),
@@ -44,32 +42,8 @@ def test_evaluation_measures_restoration_colour_and_realism(chain):
     rows = (chain / "metrics" / "frames.csv").read_text().splitlines()
     assert len(rows) == 1 + 2
     kinds = ("bgan", "real", "test")
-    pictures = {"curves.png", *(f"{kind}_{number:04d}.png" for kind in kinds for number in range(2))}
+    pictures = {f"{kind}_{number:04d}.png" for kind in kinds for number in range(2)}
     assert {path.name for path in (chain / "results" / "panels").iterdir()} == pictures
-
-
-def test_the_worst_and_the_best_test_frame_are_always_shown(copied, write_params, monkeypatch):
-    write_params(copied / "params.yaml", {"evaluate.panels": 1})
-    monkeypatch.setattr(evaluation, "extremes", lambda rows: [0, len(rows) - 1])  # so few updates gain the same
-    run_well("evaluate")
-    pictures = {path.name for path in (copied / "results" / "panels").iterdir()}
-    assert pictures == {"curves.png", "bgan_0000.png", "real_0000.png", "test_0000.png", "test_0001.png"}
-
-
-@pytest.mark.parametrize("limit", [1, 2, 3, 4])
-def test_no_more_crops_of_a_kind_are_compared_than_the_parameters_say(copied, write_params, monkeypatch, limit):
-    compared, measure = {}, evaluation.blurs_of_bgan
-
-    def spy(sharp, blurs, paired, real):
-        compared.update(sharp=len(sharp), bgan=len(blurs[0]), paired=len(paired), real=len(real))
-        return measure(sharp, blurs, paired, real)
-
-    monkeypatch.setattr(evaluation, "blurs_of_bgan", spy)
-    write_params(copied / "params.yaml", {"evaluate.crops": limit})
-    run_well("evaluate")
-    assert compared["sharp"] == compared["bgan"] == compared["paired"]
-    assert 1 <= compared["sharp"] <= limit
-    assert compared["real"] == limit
 
 
 def test_crops_and_blurs_are_as_many_as_the_parameters_say(chain):
@@ -101,15 +75,6 @@ def test_two_runs_give_equal_bytes(tmp_path, inside, chain, write_photos, write_
     first, second = files(chain), files(root)
     assert first.keys() == second.keys()
     assert [name for name in first if first[name] != second[name]] == []
-
-
-def test_bgan_learns_from_pairs_too(copied, write_params):
-    unpaired = (copied / "models" / "bgan.safetensors").read_bytes()
-    write_params(copied / "params.yaml", {"train_bgan.method": "paired"})
-    run_well("train_bgan", "synthesize")
-    assert (copied / "models" / "bgan.safetensors").read_bytes() != unpaired
-    header = (copied / "metrics" / "train_bgan_curve.csv").read_text().splitlines()[0]
-    assert "pixel" in header.split(",")
 
 
 def test_all_goes_without_real_blurred_photographs(copied):
