@@ -17,8 +17,8 @@ VARIANTS = {  # by name: the key of params.yaml and its value; in the order of t
     "wgan-gp": "objective=wgan-gp",
     "alpha-0.001": "alpha=0.001",
     "alpha-0.05": "alpha=0.05",
-    "perceptual-0": "scales.sample.finetune.perceptual=0",
-    "paired": "bgan.pairing=paired",
+    "perceptual-0": "finetune.perceptual=0",
+    "paired": "train_bgan.method=paired",
     "beta-0": "beta=0",
     "beta-0.1": "beta=0.1",
 }

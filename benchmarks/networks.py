@@ -30,9 +30,8 @@ RUNS = 5
 
 def build(name: str) -> torch.nn.Module:
     section, changes = NETWORKS[name]
-    network, kind = DEBLUR[section]
-    config = settings.section({section: measure.params("paper")[section] | changes}, section, kind)
-    return build_generator(network, **vars(config)).eval()
+    values = {section: measure.params("paper")[section] | changes}
+    return build_generator(section, settings.section(values, section, DEBLUR[section][1])).eval()
 
 
 def size(name: str, height: int, width: int) -> tuple[int, int]:

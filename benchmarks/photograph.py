@@ -13,8 +13,9 @@ import typer
 from PIL import Image
 
 from benchmarks import measure
-from dbgan import checkpoint, markdown, utils
+from dbgan import checkpoint, markdown, settings, utils
 from dbgan.models.build import new_generator
+from dbgan.models.dbgan import DeblurConfig
 
 FILES = ("8-bit.jpg", "8-bit.png", "16-bit.png", "16-bit.tif")
 NOISE = 0.005  # of a camera, as a share of full light: what files of photographs have to hold
@@ -30,8 +31,8 @@ def prepare(folder: Path, height: int, width: int) -> None:
         Image.fromarray((deep >> 8).astype(np.uint8)).save(folder / name)
     (folder / FILES[2]).write_bytes(imagecodecs.png_encode(deep))
     (folder / FILES[3]).write_bytes(imagecodecs.tiff_encode(deep))
-    config = measure.params("sample")["dbgan"]
-    checkpoint.save(folder / "dbgan.safetensors", new_generator("dbgan", 0, 0.01, **config), "dbgan", config)
+    config = settings.section(measure.params("sample"), "dbgan", DeblurConfig)
+    checkpoint.save(folder / "dbgan.safetensors", new_generator("dbgan", config, 0, 0.01), "dbgan", config)
 
 
 def deblur(folder: Path, name: str) -> tuple[float, int]:

@@ -12,58 +12,62 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks import measure
 from dbgan import markdown, settings, utils
-from dbgan.models.build import gaussian_init, new_generator, reverse
-from dbgan.models.critics import build_critic
+from dbgan.models.bgan import BlurConfig
+from dbgan.models.build import build_generator, gaussian_init
+from dbgan.models.critics import CriticConfig, build_critic
+from dbgan.models.dbgan import DeblurConfig
 from dbgan.models.vgg import PerceptualParams, VGGFeatures
-from dbgan.training.bgan_cycle import BganParams, CycleStep
-from dbgan.training.finetune import FinetuneParams, FinetuneStep
-from dbgan.training.optim import OptimParams, autocast
-from dbgan.training.pretrain import PretrainStep
+from dbgan.training import loop
+from dbgan.training.bgan import CycleBgan, TrainBganParams
+from dbgan.training.dbgan import Finetune, FinetuneParams, Pretrain
 
-SECTIONS = {"train_bgan": "bgan", "pretrain": "pretrain", "finetune": "finetune"}
+PARAMS = {"train_bgan": TrainBganParams, "pretrain": loop.TrainParams, "finetune": FinetuneParams}
 IMAGES = {"train_bgan": 3, "pretrain": 2, "finetune": 2}  # kinds of photographs in a batch
-SEED = 118
 CPU_PATCH = 64  # pixels; the paper's 128 is for GPUs
 
 
-def new_step(training: str, values: dict[str, Any], device: torch.device):
-    """One update of the training as a function of its number and batches, BGAN's in the cycle; and its parameters."""
-    std, common = values["init_std"], {"beta": "beta", "objective": "objective", "critic": "critic"}
+def new_training(name: str, values: dict[str, Any], p: Any, device: torch.device) -> loop.Training:
+    """A training with fresh weights, BGAN's in the cycle."""
+
+    def generator(section: str, config: type[settings.Params]) -> torch.nn.Module:
+        return gaussian_init(build_generator(section, settings.section(values, section, config)), 0, values["init_std"])
 
     def critic(luminance: bool) -> torch.nn.Module:
-        return gaussian_init(build_critic(p.critic, p.critic_width, p.patch, luminance), SEED, std)
+        config = CriticConfig(kind=p.critic, width=p.critic_width, patch=p.patch, luminance=luminance)
+        return gaussian_init(build_critic(config), 0, values["init_std"])
 
-    if training == "pretrain":
-        p = settings.section(values, training, OptimParams)
-        return PretrainStep(new_generator("dbgan", SEED, std, **values["dbgan"]), p, device), p
-    features = VGGFeatures(settings.section(values, "perceptual", PerceptualParams))
-    if training == "finetune":
-        p = settings.section(values, training, FinetuneParams, alpha="alpha", **common)
-        generator = new_generator("dbgan", SEED, std, **values["dbgan"])
-        return FinetuneStep(generator, critic(False), features, p, SEED, device), p
-    p = settings.section(values, "bgan", BganParams, **common)
-    name, config = reverse("bgan", values["bgan_network"])
-    blur = new_generator("bgan", SEED, std, **values["bgan_network"])
+    deblur = generator("dbgan", DeblurConfig)
+    if name == "pretrain":
+        return Pretrain(deblur)
+    features = VGGFeatures(settings.section(values, "perceptual", PerceptualParams)).to(device)
+    if name == "finetune":
+        return Finetune(deblur, critic(False), features, p)
     critics = [critic(p.critic_luminance) for _ in range(2)]
-    return CycleStep(blur, new_generator(name, SEED, std, **config), *critics, features, p, SEED, device), p
+    return CycleBgan(generator("bgan", BlurConfig), deblur, *critics, features, p)
 
 
-def update(training: str, scale: str, precision: str, runs: int) -> tuple[float, int, int]:
+def update(name: str, scale: str, precision: str, runs: int) -> tuple[float, int, int]:
     """Seconds of one batch, the median of `runs` after one to warm up; FLOPs, a multiply-add as 2; peak memory."""
     device, values = measure.device(), measure.params(scale)
-    section = values[SECTIONS[training]]
-    section |= {"precision": precision}
+    values[name] |= {"precision": precision}
     if device.type == "cpu":
-        section["patch"] = min(section["patch"], CPU_PATCH)
-    if training == "train_bgan":
-        section["pixel_steps"] = 0  # that phase is over soon
-    step, p = new_step(training, values, device)
-    images = torch.rand(IMAGES[training], p.batch, 3, p.patch, p.patch).to(device)
+        values[name]["patch"] = min(values[name]["patch"], CPU_PATCH)
+    if name == "train_bgan":
+        values[name]["pixel_steps"] = 0  # that phase is over soon
+    top = [key for key in ("alpha", "beta", "objective", "critic") if key in PARAMS[name].model_fields]
+    p = settings.section(values, name, PARAMS[name], top)
+    training = new_training(name, values, p, device)
+    networks = {key: loop.ready(network, p, device) for key, network in training.networks.items()}
+    optimizers = {key: loop.adam(network, p, key) for key, network in networks.items()}
+    images = torch.rand(IMAGES[name], p.batch, 3, p.patch, p.patch).to(device)
     batch = tuple(kind.to(memory_format=torch.channels_last) for kind in images)
 
     def work(n: int) -> None:
-        with autocast(p, device):
-            step(n, [batch])
+        loop.set_lr_and_zero_grad(optimizers, n, p)
+        with loop.autocast(p, device):
+            loop.backward(training, [batch], [n], n)
+        for optimizer in optimizers.values():
+            optimizer.step()
 
     with FlopCounterMode(display=False) as counter:
         work(1)
@@ -76,10 +80,10 @@ def main(scale: str = "paper", runs: int = 3) -> None:
     precisions = ["float32"] + ["bfloat16"] * measure.has_bfloat16()
     rows: list[list] = [["update", "TFLOP"]]
     rows[0] += [f"{what}, {precision}" for precision in precisions for what in ("seconds", "TFLOP/s", "peak GiB")]
-    for training in SECTIONS:
-        row: list = [training, None]
+    for name in PARAMS:
+        row: list = [name, None]
         for precision in precisions:
-            taken, flops, peak = measure.in_own_process(update, training, scale, precision, runs) or (None, 0, 0)
+            taken, flops, peak = measure.in_own_process(update, name, scale, precision, runs) or (None, 0, 0)
             row[1] = f"{flops / 1e12:.3g}"
             row += [f"{taken:.3g}", f"{flops / taken / 1e12:.3g}", f"{peak / 2**30:.1f}"] if taken else [None] * 3
         rows.append(row)

@@ -12,9 +12,6 @@ from skimage.color import deltaE_ciede2000, rgb2lab
 from skimage.measure import blur_effect
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from dbgan.data import camera_shake
-from dbgan.data.camera_shake import ShakeParams
-
 Photo = np.ndarray
 Network = Callable[[Photo], Photo]
 
@@ -141,13 +138,8 @@ def restored_pair(
     return row, [blurred, restored, sharp]
 
 
-def restored_simulated(
-    sharp: Photo, camera: ShakeParams, seed: int, number: int, pretrained: Network, final: Network
-) -> tuple[dict, list[Photo]]:
-    """A photograph blurred by the camera of the simulated real blur, the only real blur with a sharp partner; figures
-    and photographs as of `restored_pair`. No training pair has its shake: theirs are drawn from [seed, photograph,
-    shake]."""
-    blurred = camera_shake.blur(sharp, camera, np.random.default_rng([seed, number, 0, 1]))
+def restored_simulated(blurred: Photo, sharp: Photo, pretrained: Network, final: Network) -> tuple[dict, list[Photo]]:
+    """A photograph with simulated real blur, which alone among real blurs has a sharp partner; as `restored_pair`."""
     restored = final(blurred)
     row = {
         "psnr_real_blurred": psnr(blurred, sharp),

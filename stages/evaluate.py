@@ -7,6 +7,7 @@ from functools import partial
 from itertools import chain
 from pathlib import Path
 
+import numpy as np
 import torch
 from PIL import Image
 from pydantic import NonNegativeInt, PositiveInt
@@ -25,39 +26,43 @@ NOISE_MAPS = 4  # that BGAN blurs each crop with; a panel shows three
 
 
 class EvaluateParams(settings.Params):
+    seed: settings.Seed
+    threads: PositiveInt  # of the CPU
     margin: NonNegativeInt  # pixels mirrored around a photograph before a network sees it, and cut off again
     crops: PositiveInt  # crops of each kind whose blur is compared, at most
     panels: PositiveInt  # of each kind; the worst and the best test photograph have one, too
 
 
 def main(
-    raw: Path, crops: Path, models: Path, out: Path, params=Path("params.yaml"), metrics: Path = Path("metrics")
+    raw: Path,
+    crops: Path,
+    models: Path,
+    out: Path,
+    params: Path = Path("params.yaml"),
+    metrics: Path = Path("metrics"),
 ) -> None:
     """Restore all test and real blurred photographs with the networks in MODELS; write evaluate.json and frames.csv to
     METRICS and panels to OUT."""
     values = settings.load(params)
-    common = settings.top(values, settings.Common)
-    p = settings.section(values, "evaluate", EvaluateParams)
+    p = settings.section(values, "evaluate", EvaluateParams, ("seed", "threads"))
     crop = settings.section(values, "crop", CropParams)
     camera = settings.section(values, "real_camera", camera_shake.ShakeParams)
-    device = outputs.device(common.threads)
+    device = outputs.device(p.threads)
     crops_file = h5.Reader(crops, "paired/sharp")
     listing = manifest.load_listing(raw)
     root, real_root = manifest.roots(listing, raw, utils.project_root())
     load = partial(manifest.load_frame, root)
-
     bgan, *deblurs = (
         checkpoint.load(models / f"{file}.safetensors", names).to(device)
         for file, names in (("bgan", BLUR), ("dbgan_pretrained", DEBLUR), ("dbgan", DEBLUR))
     )
-
     restore = partial(inference.restore, margin=p.margin, device=device)
     deblurs = [partial(restore, generator) for generator in deblurs]
 
     def blur(number: int) -> measure.Network:
         """BGAN with noise map `number`."""
         draw = torch.Generator()
-        return partial(restore, bgan, noise=lambda frame: bgan.draw_noise(frame, draw.manual_seed(common.seed + number)))
+        return partial(restore, bgan, noise=lambda frame: bgan.draw_noise(frame, draw.manual_seed(p.seed + number)))
 
     pairs = list(zip(listing.test_blurred, listing.test_sharp, strict=True))
     # Where the real blur is simulated, any photograph can have it, so each test photograph gets some.
@@ -71,7 +76,9 @@ def main(
         return measure.restored_real(manifest.load_frame(real_root, listing.real_blur[k]), deblurs[1])
 
     def simulated(k: int) -> tuple:
-        return measure.restored_simulated(load(scenes[k // SHAKES]), camera, common.seed, k, *deblurs)
+        sharp = load(scenes[k // SHAKES])
+        shake = np.random.default_rng([p.seed, k, 0, 1])  # training pairs have (seed, photograph, shake)
+        return measure.restored_simulated(camera_shake.blur(sharp, camera, shake), sharp, *deblurs)
 
     def blurred(k: int) -> tuple:
         pair = list(map(load, sources[k]))
@@ -114,9 +121,8 @@ def main(
         outputs.write_csv(metrics / "frames.csv", rows)
         outputs.write_json(metrics / "evaluate.json", summary)
         log.metrics(summary)
-        log.pipeline(
-            {f.stem: json.loads(f.read_text()) for f in sorted(metrics.glob("*.json"))}, out, params, Path("dvc.lock")
-        )
+        stages = {path.stem: json.loads(path.read_text()) for path in sorted(metrics.glob("*.json"))}
+        log.pipeline(stages, out, params, Path("dvc.lock"))
         log.model(models / "dbgan.safetensors", p.margin, summary["psnr"])
         log.files(*report.attempt(metrics, out, params, metrics.parent / "reports" / "report.html"))
     utils.log("PSNR: {psnr_blurred:.2f} dB blurred, {psnr:.2f} dB restored".format(**summary))

@@ -33,7 +33,7 @@ def figures(**psnr):
 def files(name, psnr=30.0, code="1", **changes):
     """What `git show` prints of an experiment that is done."""
     params = json.loads(json.dumps(SHIPPED))
-    for dotted, new in dict(change.split("=") for change in plan.experiments()[name]).items() | changes.items():
+    for dotted, new in (dict(change.split("=") for change in plan.experiments()[name]) | changes).items():
         *sections, key = dotted.split(".")
         at = params
         for section in sections:

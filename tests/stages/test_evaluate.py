@@ -1,0 +1,64 @@
+"""The evaluation's panels, its limits, and that nothing after it can make it fail."""
+
+import numpy as np
+import pytest
+from commands import evaluated, run_well
+
+from dbgan import metrics, report
+from dbgan.data import camera_shake
+
+
+def panels(root):
+    return {path.name for path in (root / "results" / "panels").iterdir()}
+
+
+def test_the_worst_and_the_best_test_photograph_always_have_a_panel(copied, write_params, monkeypatch):
+    write_params(copied / "params.yaml", {"evaluate.panels": 1})
+    monkeypatch.setattr(metrics, "extremes", lambda rows: [0, len(rows) - 1])  # so few updates gain the same
+    run_well("evaluate")
+    assert panels(copied) == {"bgan_0000.png", "real_0000.png", "test_0000.png", "test_0001.png"}
+
+
+@pytest.mark.parametrize("limit", [1, 3])
+def test_no_more_crops_of_a_kind_are_compared_than_the_parameters_say(copied, write_params, monkeypatch, limit):
+    compared, measure = {}, metrics.bgan_blurs
+
+    def spy(crops, real):
+        sharp, paired, blurs = ([crop for photo in crops for crop in photo[kind]] for kind in range(3))
+        compared.update(sharp=len(sharp), paired=len(paired), maps=len(blurs) // len(crops), real=len(real))
+        return measure(crops, real)
+
+    monkeypatch.setattr(metrics, "bgan_blurs", spy)
+    write_params(copied / "params.yaml", {"evaluate.crops": limit})
+    run_well("evaluate")
+    assert 1 <= compared["sharp"] == compared["paired"] <= limit
+    assert (compared["maps"], compared["real"]) == (4, limit)
+
+
+def test_simulated_real_blur_has_panels_and_no_shake_of_a_training_pair(copied, write_params, monkeypatch):
+    """Shake k of photograph n of the data set is drawn from (seed, n, k)."""
+    drawn = []
+    blur = camera_shake.blur
+
+    def spy(sharp, camera, rng):
+        drawn.append(np.random.Generator(type(rng.bit_generator)(rng.bit_generator.seed_seq)).random(4))
+        return blur(sharp, camera, rng)
+
+    write_params(copied / "params.yaml", {"data.real": "sample", "data.real_shakes": 1})
+    run_well("download")
+    monkeypatch.setattr(camera_shake, "blur", spy)
+    run_well("evaluate")
+    assert {name for name in panels(copied) if "simulated" in name} == {"simulated_0000.png", "simulated_0003.png"}
+    assert len(drawn) == 4
+    pairs = [np.random.default_rng([118, n, k]).random(4) for n in range(8) for k in range(8)]
+    assert not any(np.array_equal(one, other) for one in drawn for other in pairs)
+
+
+def test_a_report_that_fails_costs_a_line_and_nothing_else(copied, chain, monkeypatch):
+    def fail(*_):
+        raise RuntimeError("of any kind")
+
+    (copied / "metrics" / "evaluate.json").unlink()
+    monkeypatch.setattr(report, "page", fail)
+    run_well("evaluate")
+    assert evaluated(copied) == evaluated(chain)
