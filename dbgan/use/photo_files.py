@@ -6,7 +6,7 @@ The pipeline itself reads photographs as 8-bit RGB, see data/photos.py. Both acc
 import struct
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 from PIL import ExifTags, Image
@@ -17,7 +17,7 @@ from dbgan.use import sixteen_bit
 
 EXIF_WIDTH, EXIF_HEIGHT = 0xA002, 0xA003  # tags
 QUALITY = 95  # of the formats that lose something
-LOSSY = ("JPEG", "WEBP", "AVIF")
+LOSSY = ("JPEG", "WEBP", "AVIF", "HEIF")
 DEEP = ("PNG", "TIFF", "PPM", "JPEG2000")  # formats that keep 16 bits
 OPAQUE = ("JPEG", "PPM", "BMP")  # formats without transparency
 
@@ -133,7 +133,7 @@ def _upright(exif: Image.Exif, height: int, width: int) -> bytes:
 def write(path: Path, photo: Photo, pixels: np.ndarray) -> None:
     """Write `pixels`, made of those of `photo`, in its format with all that belongs to it.
 
-    JPEG, WebP and AVIF in quality 95, the colours of a JPEG sampled as in its original; other formats lose nothing.
+    JPEG, WebP, AVIF and HEIC in quality 95, the colours of a JPEG sampled as in its original; other formats lose nothing.
     """
     if photo.alpha is not None:
         pixels = np.concatenate([pixels, photo.alpha], axis=2)
@@ -143,8 +143,11 @@ def write(path: Path, photo: Photo, pixels: np.ndarray) -> None:
         return sixteen_bit.write_tiff(path, pixels, photo.icc, photo.exif)
     if pixels.dtype == np.uint16 and (photo.form == "JPEG2000" or pixels.shape[2] > 1):
         return sixteen_bit.write_bare(path, pixels, photo.form)
-    options = {"quality": QUALITY} if photo.form in LOSSY else {}
+    options: dict[str, Any] = {"icc_profile": photo.icc} if photo.icc else {}
+    if photo.exif:
+        options["exif"] = photo.exif
+    if photo.form in LOSSY:
+        options["quality"] = QUALITY
     if photo.form == "JPEG" and pixels.shape[2] == 3:
         options["subsampling"] = photo.sampling
-    image = Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
-    image.save(path, format=photo.form, icc_profile=photo.icc, exif=photo.exif, **options)
+    Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels).save(path, format=photo.form, **options)

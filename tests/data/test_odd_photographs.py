@@ -1,10 +1,8 @@
-"""Odd, hostile and very large files: read or refused with a reason, never a crash, in bounded memory."""
+"""Odd, damaged and very large files: read or refused with a reason."""
 
-import subprocess
-import sys
+import io
 from pathlib import Path
 
-import hostile_photographs as hostile
 import numpy as np
 import pytest
 from PIL import Image
@@ -13,34 +11,33 @@ from dbgan.data import manifest, photos
 from dbgan.use import photo_files
 
 RGB = np.random.default_rng(0).integers(0, 256, (9, 7, 3), dtype=np.uint8)
-READ_ALL = """
-import sys
-from pathlib import Path
-from dbgan.data import check, folders, photos
-root = Path(sys.argv[1])
-found = check.check(folders.Found(root, {}, {}, root, photos.find(root), [], []), 1, 2)
-found, set_aside = found.real_blur, found.set_aside
-assert all("\\n" not in reason for _, reason in set_aside), set_aside
-peak = [line for line in open("/proc/self/status") if line.startswith("VmHWM")][0].split()[1]
-print(len(found), len(set_aside), int(peak) // 1000)
-"""
 
 
-def read_apart(folder: Path) -> tuple[int, int, int]:
-    """All photographs of a folder checked by a process of its own: how many are good, how many not, and its peak
-    memory in MB."""
-    command = [sys.executable, "-W", "ignore", "-c", READ_ALL, str(folder)]
-    done = subprocess.run(command, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    good, bad, peak = map(int, done.stdout.split())
-    return good, bad, peak
+def good(kind: str) -> bytes:
+    """A small photograph of a format."""
+    file = io.BytesIO()
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (40, 48, 3), dtype=np.uint8)).save(file, kind)
+    return file.getvalue()
 
 
+def patched(kind: str, at: int, size: bytes) -> bytes:
+    content = bytearray(good(kind))
+    content[at : at + len(size)] = size
+    return bytes(content)
+
+
+HUGE = 60_000  # pixels a side, 3,600 megapixels
+BOMBS = {  # what declares far more pixels than a photograph has
+    "bomb.ppm": b"P6 60000 60000 255\n" + bytes(1000),
+    "bomb.jpg": patched("JPEG", good("JPEG").index(b"\xff\xc0") + 5, HUGE.to_bytes(2) * 2),
+    "bomb.gif": patched("GIF", 6, HUGE.to_bytes(2, "little") * 2),
+    "bomb.bmp": patched("BMP", 18, HUGE.to_bytes(4, "little") * 2),
+}
 DAMAGES = {
     "cut short": lambda content: content[: len(content) // 2],
     "cut in the header": lambda content: content[:20],
     "overwritten": lambda content: content[:30] + bytes(64) + content[94:],
-    "another format's end": lambda content: content[:200] + hostile.good("PNG")[200:],
+    "another format's end": lambda content: content[:200] + good("PNG")[200:],
     "noise": lambda content: content[:12] + np.random.default_rng(0).bytes(2000),
 }
 
@@ -50,30 +47,22 @@ DAMAGES = {
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "TIFF", "BMP", "GIF", "PPM", "AVIF", "JPEG2000"])
 def test_a_damaged_photograph_is_read_or_refused_with_a_reason(tmp_path, kind, damage):
     path = tmp_path / f"a.{'jp2' if kind == 'JPEG2000' else kind.lower()}"
-    path.write_bytes(damage(hostile.good(kind)))
+    path.write_bytes(damage(good(kind)))
     for read in (photos.read, photo_files.read):
         try:
             read(path)
+            assert damage is not DAMAGES["cut in the header"]
         except photos.Unreadable as error:
             assert "\n" not in error.reason
             assert str(error) == f"{path}: {error.reason}"
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="the peak is read from /proc")
-def test_fifty_megapixels_take_little_more_than_themselves(tmp_path):
-    photos.write(tmp_path / "large.bmp", np.full((5800, 8700, 3), 90, np.uint8))
-    good, _, peak = read_apart(tmp_path)
-    assert good == 1
-    assert peak < 100 + 9 * 50  # MB: Pillow's 4 bytes a pixel, ours 3
-
-
-@pytest.mark.parametrize(("name", "content"), hostile.bombs().items())
-def test_a_bomb_is_refused_by_what_it_declares(tmp_path, name, content):
-    (tmp_path / name).write_bytes(content)
+@pytest.mark.parametrize("name", BOMBS)
+def test_a_bomb_is_refused_by_what_it_declares(tmp_path, name):
+    (tmp_path / name).write_bytes(BOMBS[name])
     with pytest.raises(photos.Unreadable) as error:
         photos.read(tmp_path / name)
-    if name != "bomb.webp":  # not even a bitmap in it
-        assert error.value.reason == "over 200 megapixels (60000x60000 are declared)"
+    assert error.value.reason == "over 200 megapixels (60000x60000 are declared)"
 
 
 def test_the_limit_is_on_the_whole_photograph(tmp_path, monkeypatch):

@@ -210,14 +210,8 @@ def test_the_network_gives_a_change_to_the_image_and_is_not_clamped_in_training(
         nn.init.constant_(last.bias, bias)
         change = 0.5 * torch.tanh(torch.tensor(bias)) if name == "deblurgan" else bias
         assert network(*inputs(network, photo)).allclose(photo + change, atol=1e-6)
-
-
-def test_dbgan_clamps_in_evaluation():
-    for bias, bound in ((3, 1), (-3, 0)):
-        network = build("dbgan").eval()
-        nn.init.constant_(network.trunk.tail.bias, bias)
-        nn.init.zeros_(network.trunk.tail.weight)
-        assert (network(images(4, 4)) == bound).all()
+    if name == "dbgan":  # as its authors' does
+        assert (network.eval()(photo) == 1).all()
 
 
 def test_downsampling_adds_no_layer_and_quarters_the_work_in_the_trunk():
@@ -227,14 +221,6 @@ def test_downsampling_adds_no_layer_and_quarters_the_work_in_the_trunk():
     network(images(9, 12))
     assert seen == [(2, 4, 5, 6)]
     assert network.state_dict().keys() == build("dbgan", downsample=1).state_dict().keys()
-
-
-def test_batch_norm_stands_in_the_blocks_of_bgan_and_srresnet_and_nowhere_else():
-    def norms(network):
-        return sum(isinstance(layer, nn.BatchNorm2d) for layer in network.modules())
-
-    assert [norms(build("bgan")), norms(build("bgan", batch_norm=False)), norms(build("dbgan"))] == [15, 0, 0]
-    assert [norms(build("srresnet", batch_norm=both)) for both in (True, False)] == [3, 0]
 
 
 def test_a_feature_transform_is_of_each_pixel_by_the_condition_there():

@@ -112,7 +112,7 @@ def test_transparency_that_a_format_has_not_is_said(tmp_path, photo, name):
 
 
 @pytest.mark.parametrize(
-    ("suffix", "form"), [(".webp", "WEBP"), (".avif", "AVIF"), (".mpo", "JPEG"), (".jfif", "JPEG")]
+    ("suffix", "form"), [(".webp", "WEBP"), (".avif", "AVIF"), (".heic", "HEIF"), (".mpo", "JPEG"), (".jfif", "JPEG")]
 )
 def test_formats_that_lose_something_lose_little(tmp_path, photo, suffix, form):
     Image.fromarray(photo(0)).save(tmp_path / f"a{suffix}", form)

@@ -132,21 +132,6 @@ def test_bad_input_is_the_callers_fault(predict, given, reason):
     assert "\n" not in refused.value.message
 
 
-@pytest.mark.slow
-def test_the_model_loads_in_another_process_that_has_only_what_was_logged(logged, tmp_path, restored, photo):
-    np.save(tmp_path / "photo.npy", photo(4, 40, 40))
-    code = (
-        "import sys, mlflow, numpy\n"
-        "model = mlflow.pyfunc.load_model(sys.argv[1])\n"
-        "numpy.save(sys.argv[2], model.predict(numpy.load(sys.argv[2])))\n"
-        "import dbgan.checkpoint\n"
-        "assert dbgan.checkpoint.__file__.startswith(sys.argv[1])\n"
-        "assert len(model.predict(model.input_example)) == 1\n"
-    )
-    subprocess.run([sys.executable, "-c", code, logged, str(tmp_path / "photo.npy")], check=True, cwd=tmp_path)
-    np.testing.assert_array_equal(np.load(tmp_path / "photo.npy"), restored(photo(4, 40, 40)))
-
-
 def ask(port, body, kind="application/json"):
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     connection.request("POST", "/invocations", json.dumps(body), {"Content-Type": kind})
