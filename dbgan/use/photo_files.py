@@ -133,7 +133,7 @@ def _upright(exif: Image.Exif, height: int, width: int) -> bytes:
 def write(path: Path, photo: Photo, pixels: np.ndarray) -> None:
     """Write `pixels`, made of those of `photo`, in its format with all that belongs to it.
 
-    JPEG, WebP, AVIF and HEIC in quality 95, the colours of a JPEG sampled as in its original; other formats lose nothing.
+    JPEG, WebP, AVIF and HEIC in quality 95, a JPEG's colours sampled as in its original; other formats lose nothing.
     """
     if photo.alpha is not None:
         pixels = np.concatenate([pixels, photo.alpha], axis=2)
