@@ -28,7 +28,7 @@ def save(path: Path, network: nn.Module, name: str, config: Params | dict[str, A
 
 
 def recipe(path: Path) -> tuple[str, dict[str, Any]]:
-    """Name and config of the network in a file that `save` wrote. Raises ValueError naming any other file."""
+    """Name and config of the network in a file that `save` wrote."""
     if not Path(path).is_file():
         raise ValueError(f"{path}: there is no such weights file")
     try:
@@ -44,10 +44,7 @@ def recipe(path: Path) -> tuple[str, dict[str, Any]]:
 
 
 def load(path: Path, names: Collection[str]) -> nn.Module:
-    """The network of a file that `save` wrote under one of `names`, on the CPU, in eval mode.
-
-    Raises ValueError naming the file when it is no such file, is damaged, or holds another network.
-    """
+    """The network of a file that `save` wrote under one of `names`, on the CPU, in eval mode."""
     name, values = recipe(path)
     if name not in names:
         raise ValueError(f"{path}: holds the network {name!r} where {' or '.join(names)} is needed")

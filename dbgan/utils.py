@@ -16,10 +16,6 @@ import typer
 
 from dbgan import distributed
 
-# Threads that wait must soon sleep, not spin: beside other work on the machine, spinning made the steps of small
-# networks up to ten times slower. Read by the OpenMP library when torch is first imported, so it stands here.
-os.environ.setdefault("GOMP_SPINCOUNT", "1000")
-
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 

@@ -11,9 +11,10 @@ from typer.testing import CliRunner
 from dbgan import checkpoint
 from dbgan.__main__ import app
 from dbgan.data import photos
-from dbgan.models.build import build_generator, new_generator
+from dbgan.models.build import BLUR, DEBLUR, new_generator
+from dbgan.models.released import deblurgan_key
 from dbgan.use import photo_files
-from dbgan.use.inference import whole_frame
+from dbgan.use.inference import restore
 
 DBGAN = {"width": 4, "blocks": 1, "growth": 4, "downsample": 2}
 BGAN = DBGAN | {"downsample": 1, "batch_norm": True}
@@ -29,7 +30,8 @@ def files(folder):
 
 def save(path, name, std, **config):
     path.parent.mkdir(exist_ok=True)
-    checkpoint.save(path, new_generator(name, 0, std, **config), name, config)
+    size = (DEBLUR | BLUR)[name][1](**config)
+    checkpoint.save(path, new_generator(name, size, 0, std), name, size)
 
 
 @pytest.fixture
@@ -56,10 +58,9 @@ def test_a_folder_is_deblurred_by_the_trained_network(place, photo):
 @pytest.mark.parametrize("tile", [32, 1024])
 def test_another_model_and_any_tiles_give_what_the_evaluation_gives(place, photo, tile):
     assert run(f"deblur in/a.png --out out --model other.safetensors --tile {tile}").exit_code == 0
-    network = checkpoint.load(place / "other.safetensors", build_generator, ["dbgan"])
-    expected = photos.to_uint8(whole_frame(network, photos.to_float(photo(0)), 16))
+    network = checkpoint.load(place / "other.safetensors", ["dbgan"])
     found = photos.read(place / "out/a.png")[0]
-    assert np.abs(found.astype(int) - expected).max() <= 1
+    assert np.array_equal(found, restore(network, photo(0), 16))
     assert np.abs(found.astype(int) - photo(0)).max() > 5
 
 
@@ -70,23 +71,26 @@ def test_the_ensemble_turns_with_the_photograph(place, photo):
     assert np.abs(np.rot90(plain) - turned).max() <= 1
 
 
-@pytest.mark.parametrize("name", ["deblurgan", "srresnet", "nafnet", "mprnet", "sftnet_deblur"])
+SIZES = {
+    "deblurgan": {"width": 2, "blocks": 1, "dropout": False, "running_statistics": True},
+    "srresnet": {"width": 2, "blocks": 1, "batch_norm": False, "skip": True},
+    "nafnet": {"width": 2, "encoder_blocks": [1], "middle_blocks": 1, "decoder_blocks": [1], "train_size": 16},
+    "mprnet": {"width": 4, "unet_growth": 0, "orsnet_growth": 0, "blocks": 1, "reduction": 2, "parts": 2},
+    "sftnet": {"width": 2, "blocks": 1, "condition_channels": 2, "condition_width": 2, "shared_channels": 2},
+}
+
+
+@pytest.mark.parametrize("name", SIZES)
 def test_each_network_deblurs(place, name):
-    sizes = {
-        "deblurgan": {"width": 2, "blocks": 1},
-        "srresnet": {"width": 2, "blocks": 1},
-        "nafnet": {"width": 2, "encoder_blocks": [1], "middle_blocks": 1, "decoder_blocks": [1], "train_size": 16},
-        "mprnet": {"width": 4, "unet_growth": 0, "orsnet_growth": 0, "blocks": 1, "reduction": 2},
-        "sftnet_deblur": {"width": 2, "blocks": 1},
-    }
-    save(place / "new.safetensors", name, 0.1, **sizes[name])
+    save(place / "new.safetensors", name, 0.1, **SIZES[name])
     result = run("deblur in/a.png --out out --model new.safetensors --tile 32")
     assert result.exit_code == 0, result.output
     assert photos.read(place / "out/a.png")[0].shape == (72, 64, 3)
 
 
 def test_an_authors_file_deblurs(place, photo):
-    network = new_generator("srresnet", 0, 0.1, width=4, blocks=1)
+    config = DEBLUR["srresnet"][1](**(SIZES["srresnet"] | {"skip": False}))
+    network = new_generator("srresnet", config, 0, 0.1).eval()
     names = {"head": "0", "blocks.0.convs.0": "1.sub.0.res.0", "blocks.0.convs.1": "1.sub.0.res.2"}
     names |= {"after_blocks": "1.sub.1", "before_tail": "2", "tail": "4"}
     weights = network.state_dict()
@@ -96,19 +100,30 @@ def test_an_authors_file_deblurs(place, photo):
     torch.save(renamed, place / "theirs.pth")
     result = run("deblur in/a.png --out out --released srresnet theirs.pth")
     assert result.exit_code == 0, result.output
-    expected = photos.to_uint8(whole_frame(network.eval(), photos.to_float(photo(0)), 16))
-    assert np.abs(photos.read(place / "out/a.png")[0].astype(int) - expected).max() <= 1
+    assert np.array_equal(photos.read(place / "out/a.png")[0], restore(network, photo(0), 16))
+
+
+def test_deblurgans_authors_file_takes_photographs_in_0_to_1(place, photo):
+    """Theirs are in [-1, 1]; a silent tail leaves the photograph as it is."""
+    config = DEBLUR["deblurgan"][1](**SIZES["deblurgan"])
+    state = new_generator("deblurgan", config, 0, 0.1).state_dict()
+    state |= {key: torch.zeros_like(state[key]) for key in ("tail.weight", "tail.bias")}
+    sizes = config.model_dump()
+    torch.save({deblurgan_key(key, sizes): value for key, value in state.items()}, place / "theirs.pth")
+    result = run("deblur in/a.png --out out --released deblurgan theirs.pth")
+    assert result.exit_code == 0, result.output
+    assert np.array_equal(photos.read(place / "out/a.png")[0], photo(0))
 
 
 @pytest.mark.parametrize(
     ("copy", "message"),
     [
-        ("none.pth", "params.yaml, authors_dbgan.path: there is no file"),
-        ("in/a.png", "in/a.png: refused, a pickle of another kind"),
+        ("none.pth", "params.yaml, archives.authors_dbgan.path: there is no file"),
+        ("in/a.png", "in/a.png: refused, no weights file"),
     ],
 )
 def test_the_authors_weights_are_those_of_params(place, write_params, copy, message):
-    write_params(place / "params.yaml", {"authors_dbgan.path": copy})
+    write_params(place / "params.yaml", {"archives.authors_dbgan.path": copy})
     result = run("deblur in/a.png --out out --released dbgan authors")
     assert result.exit_code == 1
     assert message in result.stderr
@@ -163,12 +178,13 @@ def test_results_are_kept_unless_forced(place, photo):
 @pytest.mark.parametrize(
     ("line", "code", "message"),
     [
-        ("deblur none.png --out out", 1, "deblur: none.png: there is no such photograph or folder"),
-        ("deblur in/a.png in/b.png ./in --out in", 1, "but those in"),
+        ("deblur none.png --out out", 1, "deblur: none.png: there are no such photographs"),
+        ("deblur in/a.png in/b.png ./in --out in", 1, "or only in in"),
         ("deblur in/a.png --out in", 1, "is one of the inputs"),
         ("deblur in/a.png --out in/b.png", 1, "in/b.png: is no folder"),
         ("deblur in --out out --model models/bgan.safetensors", 1, "holds the network 'bgan'"),
         ("deblur in --out out --released unet in/a.png", 1, "no released network is called 'unet'"),
+        ("deblur in --out out --released sftnet in/a.png", 1, "it does not deblur"),
         ("deblur in --out out --tile 3", 2, "--tile"),
         ("deblur in --out out --model other.safetensors --released dbgan x.pth", 2, "not two"),
         ("blur in/a.png --out out --model models/dbgan.safetensors", 1, "holds the network 'dbgan'"),
@@ -224,7 +240,7 @@ def test_a_noise_map_of_pixels_is_drawn_once_for_the_photograph(place):
 
 def test_16_bits_go_through(place):
     pixels = np.random.default_rng(0).integers(0, 65536, (40, 50, 3), np.uint16)
-    photo_files.write(place / "in/c.png", photo_files.Photo(pixels, None, None, b"", None, 0, False, "PNG", ""), pixels)
+    photo_files.write(place / "in/c.png", photo_files.Photo(pixels, None, None, b"", 0, False, "PNG", ""), pixels)
     assert run("deblur in/c.png --out out").exit_code == 0
     assert np.array_equal(photo_files.read(place / "out/c.png").pixels, pixels)
 

@@ -59,7 +59,7 @@ def find(root: Path, test_share: float) -> Found:
         test = {key: train[key] for key in train if key in held}
         train = {key: train[key] for key in train if key not in held}
     if not train:
-        raise ValueError(f"{root}: no pairs to train on beside {len(test)} to test on")
+        raise ValueError(f"{root}: no pairs to train on beside {len(test)} to test on; {HELP}")
     return Found(root, train, test, root, real_blur, unmatched, notes)
 
 

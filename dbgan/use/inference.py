@@ -19,15 +19,6 @@ FARTHEST = 512  # pixels; a network that looks farther counts as one that sees a
 Function = Callable[[Tensor], Tensor]  # (1, 3, H, W) in [0, 1] -> the same
 
 
-class Cuts(NamedTuple):
-    """How to cut; all in pixels."""
-
-    side: int  # of a tile without its overlap; rounded up to `multiple`
-    overlap: int  # with each neighbour; a multiple of `multiple`
-    fade: int  # at most `overlap`: tiles fade into each other this far to both sides; 0 where they agree anyway
-    multiple: int  # tiles begin at multiples of it, as the network's own grid does
-
-
 class Cell(NamedTuple):
     """A tile along one axis. The frame is the photograph with its margin."""
 
@@ -65,12 +56,13 @@ def restore(
         part = noise_map[..., row, column].to(device)
         return in_unit_range(lambda image: network(image, part.expand(-1, -1, *image.shape[-2:])))
 
-    if max(len(rows), len(columns)) <= tile:
-        cuts = Cuts(tile, 0, 0, multiple)
-    else:
-        cuts = cuts_for(reach(seeing(slice(1), slice(1)), multiple, device), multiple, tile)
-    tiles = list(product(*(cells(size, margin, cuts) for size in photo.shape[:2])))
-    restored = np.zeros(photo.shape, np.float32 if cuts.fade else photo.dtype)
+    overlap = fade = 0
+    if max(len(rows), len(columns)) > tile:
+        distance = reach(seeing(slice(1), slice(1)), multiple, device)
+        overlap = -(-BLIND // multiple) * multiple if distance is None else distance
+        fade = overlap // 2 if distance is None else 0  # tiles of a network with a limited reach agree
+    tiles = list(product(*(cells(size, margin, tile, overlap, fade, multiple) for size in photo.shape[:2])))
+    restored = np.zeros(photo.shape, np.float32 if fade else photo.dtype)
     for row, column in utils.progress(tiles, desc=name, unit="tile", leave=False) if name and tiles[1:] else tiles:
         image = photos.to_float(photo[np.ix_(rows[row.seen], columns[column.seen])])
         function = seeing(row.seen, column.seen)
@@ -119,18 +111,11 @@ def mirrored(size: int, margin: int) -> np.ndarray:
     return np.where(index < size, index, 2 * (size - 1) - index)
 
 
-def cuts_for(reach: int | None, multiple: int, tile: int) -> Cuts:
-    """How to cut for a network that sees `reach` pixels beyond a cut, or, None, all of its image."""
-    if reach is None:
-        overlap = -(-BLIND // multiple) * multiple
-        return Cuts(tile, overlap, overlap // 2, multiple)
-    return Cuts(tile, reach, 0, multiple)
-
-
-def cells(size: int, margin: int, cuts: Cuts) -> list[Cell]:
-    """The tiles along one axis, of about equal sides and never more than `cuts.side` but for rounding."""
-    length, (_, overlap, fade, multiple) = size + 2 * margin, cuts
-    count = -(-length // cuts.side)
+def cells(size: int, margin: int, tile: int, overlap: int, fade: int, multiple: int) -> list[Cell]:
+    """The tiles along one axis, of about equal sides and never more than `tile` but for rounding up to `multiple`, the
+    network's own grid. They see each other by `overlap` and fade into each other by `fade` to both sides."""
+    length = size + 2 * margin
+    count = -(-length // tile)
     side = -(-length // (count * multiple)) * multiple
     tiles, total = [], np.zeros(size, np.float32)
     for start, end in ((start, min(start + side, length)) for start in range(0, length, side)):

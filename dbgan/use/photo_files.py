@@ -16,7 +16,6 @@ from dbgan.data import photos
 from dbgan.use import sixteen_bit
 
 EXIF_WIDTH, EXIF_HEIGHT = 0xA002, 0xA003  # tags
-SUFFIX_OF = {".gif": ".png"}  # what is written for files of 256 colours
 QUALITY = 95  # of the formats that lose something
 LOSSY = ("JPEG", "WEBP", "AVIF")
 DEEP = ("PNG", "TIFF", "PPM", "JPEG2000")  # formats that keep 16 bits
@@ -54,8 +53,8 @@ def read(path: Path) -> Photo:
 
 
 def written_as(path: Path) -> Path:
-    """The name under which a photograph is written: its own, or that of a format that holds it."""
-    return path.with_suffix(SUFFIX_OF.get(path.suffix.lower(), path.suffix))
+    """The name under which a photograph is written: its own, but PNG's for files of 256 colours."""
+    return path.with_suffix(".png") if path.suffix.lower() == ".gif" else path
 
 
 def _form(path: Path) -> str:

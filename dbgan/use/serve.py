@@ -25,7 +25,7 @@ class Restorer(mlflow.pyfunc.PythonModel):
     def load_context(self, context: Any) -> None:
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
         self.network = checkpoint.load(Path(context.artifacts["weights"]), DEBLUR).to(self.device)
-        self.margin, self.limit = (context.model_config[key] for key in ("margin", "max_megapixels"))
+        self.margin = context.model_config["margin"]
         self.one_at_a_time = threading.Lock()
 
     def predict(self, model_input, params: Any = None) -> Any:
@@ -47,8 +47,6 @@ class Restorer(mlflow.pyfunc.PythonModel):
     def file(self, content: bytes | str) -> bytes | str:
         if isinstance(content, str):
             return base64.b64encode(self.file(base64.b64decode(content))).decode()
-        with photos.opened(Path("the image"), content) as (header, _):
-            self.check_size(header.height, header.width)
         png = io.BytesIO()
         Image.fromarray(self.array(photos.decode(content, "the image")[0])).save(png, "PNG")
         return png.getvalue()
@@ -60,12 +58,7 @@ class Restorer(mlflow.pyfunc.PythonModel):
             raise ValueError(f"{images.dtype} of shape {images.shape}; needed is {needed}")
         if images.ndim == 4:
             return np.stack([self.array(image) for image in images])
-        self.check_size(*images.shape[:2])
         return inference.restore(self.network, levels, self.margin, device=self.device)
-
-    def check_size(self, height: int, width: int) -> None:
-        if height * width > self.limit * 1e6:
-            raise ValueError(f"{width} x {height} pixels, more than max_megapixels ({self.limit:g}) allows")
 
 
 mlflow.models.set_model(Restorer())

@@ -206,5 +206,5 @@ def test_a_damaged_archive_is_named_and_leaves_no_folder(tmp_path, content):
 
 def test_an_archive_larger_than_the_free_disk_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(download, "RESERVE", 1 << 60)
-    with pytest.raises(OSError, match="needs 0.0 GB, the disk has 0.0 to spare"):
+    with pytest.raises(OSError, match=r"needs 0\.0 GB, the disk has 0\.0 to spare"):
         download.unpacked(own(tmp_path, packed("zip")), KEY)

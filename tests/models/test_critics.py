@@ -1,48 +1,123 @@
-"""The critics: a logit for an image or a map of them, sizes that fit, and what they may see instead of colours."""
+"""The critics: the authors' outputs, a logit for an image or a map of them, luminance instead of colours."""
 
+import numpy as np
 import pytest
 import torch
+from golden_recipe import FIXTURES, GOLDEN, filled, largest_difference, unit_input
+from pydantic import ValidationError
 from torch import nn
 
 from dbgan.losses import gradient_penalty
-from dbgan.models.critics import PatchCritic, VGGCritic, build_critic, standard_luminance
+from dbgan.models.critics import CriticConfig, PatchCritic, VGGCritic, build_critic, standard_luminance
+
+CRITICS = np.load(FIXTURES / "critics.npz")
+
+
+def config(kind="vgg", width=4, patch=32, luminance=False):
+    return CriticConfig(kind=kind, width=width, patch=patch, luminance=luminance)
 
 
 def photographs(n=2, size=32):
     return torch.rand(n, 3, size, size, generator=torch.Generator().manual_seed(0))
 
 
+def authors_key(key):
+    part, _, rest = key.partition(".")
+    if part in ("hidden", "logit"):
+        return f"classifier.{'0' if part == 'hidden' else '2'}.{rest}"
+    k, _, leaf = rest.partition(".")
+    layer = max(3 * int(k) - 1, 0) if part == "convs" else 3 * int(k) + 3
+    return f"features.{layer}.{leaf}"
+
+
+def basicsr_key(key):
+    part, _, rest = key.partition(".")
+    if part in ("hidden", "logit"):
+        return f"linear{'1' if part == 'hidden' else '2'}.{rest}"
+    k, _, leaf = rest.partition(".")
+    layer = int(k) if part == "convs" else int(k) + 1
+    return f"{'conv' if part == 'convs' else 'bn'}{layer // 2}_{layer % 2}.{leaf}"
+
+
+def deblurgan_key(key):
+    """The same places as in `authors_key`, and the last conv after three norms."""
+    return authors_key(key).replace("features", "model").replace("classifier.2", "model.11")
+
+
+def test_the_vgg_critic_is_the_papers_authors_one():
+    critic = filled(VGGCritic(config(width=64, patch=128), conv_bias=True), authors_key, gain=1.7)
+    assert sum(p.numel() for p in critic.parameters()) == 14_502_281
+    with torch.no_grad():
+        logits = critic(unit_input((2, 3, 128, 128)))
+    assert largest_difference(logits, "dbgan_disc_vgg128/out") <= 10 * GOLDEN["dbgan_disc_vgg128/noise"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "key", "gain", "size", "name"),
+    [
+        ("vgg", basicsr_key, 1.7, 14_499_401, "basicsr_disc_vgg128/eval"),
+        ("patch", deblurgan_key, 1.4, 2_764_737, "deblurgan_disc_patch/eval"),
+        ("patch", deblurgan_key, 1.4, 2_764_737, "deblurgan_disc_patch/train"),
+    ],
+)
+def test_critics_are_their_authors_ones(kind, key, gain, size, name):
+    critic = filled(build_critic(config(kind, 64, 128)), key, gain).train(name.endswith("train"))
+    assert sum(p.numel() for p in critic.parameters()) == size
+    with torch.no_grad():
+        logits = critic(unit_input((2, 3, 128, 128))).numpy()
+    golden = CRITICS[f"{name}/out"]
+    assert np.abs(logits.reshape(golden.shape) - golden).max() <= 10 * CRITICS[f"{name}/noise"]
+
+
 @pytest.mark.parametrize("luminance", [False, True])
-@pytest.mark.parametrize("patch", [32, 64, 96])
+@pytest.mark.parametrize("patch", [32, 96])
 def test_one_logit_for_each_image(patch, luminance):
-    assert VGGCritic(4, patch, luminance)(torch.rand(3, 3, patch, patch)).shape == (3,)
-
-
-def test_a_single_image_still_gives_a_vector():
-    assert VGGCritic(4, 32, luminance=False).eval()(torch.rand(1, 3, 32, 32)).shape == (1,)
-
-
-@pytest.mark.parametrize("patch", [31, 48, 100])
-def test_a_patch_that_does_not_fit_is_refused(patch):
-    with pytest.raises(ValueError, match=f"{patch}"):
-        VGGCritic(4, patch, luminance=False)
-
-
-def test_logits_are_not_squashed_and_the_first_conv_has_no_norm():
-    critic = VGGCritic(4, 32, luminance=False)
+    critic = build_critic(config(patch=patch, luminance=luminance))
+    assert critic(torch.rand(3, 3, patch, patch)).shape == (3,)
+    assert critic.eval()(torch.rand(1, 3, patch, patch)).shape == (1,)
     nn.init.constant_(critic.logit.bias, 100)
-    assert (critic(torch.rand(2, 3, 32, 32)) > 50).all()
-    assert len(critic.norms) == len(critic.convs) - 1 == 9
+    assert (critic(torch.rand(2, 3, patch, patch)) > 50).all()  # no sigmoid
 
 
-def test_standard_luminance_has_mean_0_and_deviation_1_in_every_image_up_to_the_epsilon():
-    images = photographs(3) * torch.tensor([1.0, 0.5, 0.25]).view(3, 1, 1, 1)
-    found = standard_luminance(images)
-    assert found.shape == images.shape
-    assert found.mean(dim=(2, 3)).abs().max() < 1e-5
-    weights = torch.tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)
-    deviation = (images * weights).sum(1).std(dim=(1, 2))
-    assert found[:, 0].std(dim=(1, 2)).tolist() == pytest.approx((deviation / (deviation + 0.05)).tolist(), rel=1e-4)
+@pytest.mark.parametrize("luminance", [False, True])
+@pytest.mark.parametrize(("height", "width"), [(2, 2), (5, 3), (7, 16), (33, 64)])
+def test_a_map_of_logits_for_images_of_any_size(height, width, luminance):
+    logits = build_critic(config("patch", luminance=luminance))(torch.rand(2, 3, height, width))
+    for _ in range(3):
+        height, width = height // 2 + 1, width // 2 + 1
+    assert logits.shape == (2, 1, height + 2, width + 2)
+    assert logits.isfinite().all()
+
+
+def test_a_logit_of_the_map_sees_a_patch_of_70_pixels():
+    critic, image = PatchCritic(config("patch")).eval(), torch.rand(1, 3, 128, 128, requires_grad=True)
+    critic(image)[0, 0, 9, 9].backward()
+    rows = image.grad.abs().sum(dim=(0, 1, 3)).nonzero().flatten()
+    assert rows[-1] - rows[0] + 1 == 70
+
+
+@pytest.mark.parametrize("changes", [{"patch": 48}, {"kind": "pixel"}, {"width": 0}])
+def test_a_critic_that_there_is_not_is_refused_by_key(changes):
+    with pytest.raises(ValidationError, match=next(iter(changes))):
+        config(**changes)
+    assert config("patch", patch=48).patch == 48
+
+
+def test_in_training_the_patch_critic_judges_each_image_by_itself_and_the_vgg_critic_all_of_the_batch():
+    for kind, alone in (("patch", True), ("vgg", False)):
+        critic = build_critic(config(kind)).train()
+        assert critic(photographs(4))[:2].allclose(critic(photographs(4)[:2]), atol=1e-5) == alone
+
+
+@pytest.mark.parametrize("luminance", [False, True])
+@pytest.mark.parametrize("kind", ["vgg", "patch"])
+def test_a_critic_is_shown_colours_or_standard_luminance(kind, luminance):
+    """The patch critic sees colours from -1 to 1, as DeblurGAN's."""
+    critic, seen = build_critic(config(kind, luminance=luminance)), []
+    critic.convs[0].register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
+    critic(photographs())
+    colours = photographs() if kind == "vgg" else photographs() * 2 - 1
+    assert seen[0].equal(standard_luminance(photographs()) if luminance else colours)
 
 
 def test_standard_luminance_by_hand():
@@ -53,96 +128,26 @@ def test_standard_luminance_by_hand():
         assert channel.flatten().tolist() == pytest.approx([-expected, expected])
 
 
-def test_standard_luminance_does_not_see_colour_or_brightness():
+def test_standard_luminance_sees_blur_and_neither_colour_nor_brightness():
     images = photographs()
     cast = torch.tensor([0.2, -0.1, 0.05]).view(1, 3, 1, 1)
     torch.testing.assert_close(standard_luminance(images + cast), standard_luminance(images), rtol=1e-4, atol=1e-5)
+    blurred = nn.functional.avg_pool2d(images, 3, stride=1, padding=1, count_include_pad=False)
+    assert not standard_luminance(blurred).allclose(standard_luminance(images), atol=0.1)
+    assert standard_luminance(torch.full((1, 3, 8, 8), 0.3)).abs().max() < 1e-4  # flat, and no noise
 
 
 @pytest.mark.parametrize("contrast", [0.5, 2.0])
 def test_standard_luminance_hardly_sees_contrast(contrast):
     images = (photographs() > 0.5).float()
-    found, changed = standard_luminance(images), standard_luminance(0.5 + contrast * (images - 0.5))
-    share = changed / found
+    share = standard_luminance(0.5 + contrast * (images - 0.5)) / standard_luminance(images)
     assert share.std(dim=(1, 2, 3)).max() < 1e-3, "the contrast is another in parts of an image"
     assert share.mean(dim=(1, 2, 3)).tolist() == pytest.approx([1, 1], abs=0.15)
 
 
-def test_standard_luminance_of_a_flat_image_is_0_and_not_noise():
-    assert standard_luminance(torch.full((1, 3, 8, 8), 0.3)).abs().max() < 1e-4
-
-
-def test_standard_luminance_tells_sharp_from_blurred():
-    images = photographs()
-    blurred = nn.functional.avg_pool2d(images, 3, stride=1, padding=1, count_include_pad=False)
-    assert not standard_luminance(blurred).allclose(standard_luminance(images), atol=0.1)
-
-
-@pytest.mark.parametrize("luminance", [False, True])
-@pytest.mark.parametrize("kind", ["vgg", "patch"])
-def test_a_critic_is_shown_colours_or_standard_luminance(kind, luminance):
-    """The patch critic sees colours from -1 to 1, as DeblurGAN's."""
-    critic, seen = build_critic(kind, 4, 32, luminance), []
-    critic.convs[0].register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
-    critic(photographs())
-    colours = photographs() if kind == "vgg" else photographs() * 2 - 1
-    assert seen[0].equal(standard_luminance(photographs()) if luminance else colours)
-
-
-def test_only_convs_before_a_batch_norm_go_without_bias():
-    with_bias, without = VGGCritic(4, 32, luminance=False), VGGCritic(4, 32, luminance=False, conv_bias=False)
-    assert all(conv.bias is not None for conv in with_bias.convs)
-    assert [conv.bias is not None for conv in without.convs] == [True] + [False] * 9
-
-
-@pytest.mark.parametrize("luminance", [False, True])
-@pytest.mark.parametrize(("height", "width"), [(2, 2), (5, 3), (7, 16), (33, 64)])
-def test_a_map_of_logits_for_images_of_any_size(height, width, luminance):
-    critic = PatchCritic(4, luminance=luminance)
-    logits = critic(torch.rand(2, 3, height, width))
-    for _ in range(3):
-        height, width = height // 2 + 1, width // 2 + 1
-    assert logits.shape == (2, 1, height + 2, width + 2)
-    assert logits.isfinite().all()
-
-
-@pytest.mark.parametrize(("layers", "channels"), [(1, [4, 8]), (3, [4, 8, 16, 32]), (5, [4, 8, 16, 32, 32, 32])])
-def test_layers_double_the_channels_up_to_eight_times_the_width(layers, channels):
-    critic = PatchCritic(4, layers)
-    assert [conv.out_channels for conv in critic.convs] == channels
-    assert [conv.stride[0] for conv in critic.convs] == [2] * layers + [1]
-    assert len(critic.norms) == layers
-
-
-def test_a_logit_of_the_map_sees_a_patch_of_70_pixels():
-    critic, image = PatchCritic(4).eval(), torch.rand(1, 3, 128, 128, requires_grad=True)
-    critic(image)[0, 0, 9, 9].backward()
-    rows = image.grad.abs().sum(dim=(0, 1, 3)).nonzero().flatten()
-    assert rows[-1] - rows[0] + 1 == 70
-
-
-def test_in_training_the_patch_critic_judges_each_image_by_itself_and_the_vgg_critic_all_together():
-    for kind, alone in (("patch", True), ("vgg", False)):
-        critic = build_critic(kind, 4, 32, luminance=False).train()
-        assert critic(photographs(4))[:2].allclose(critic(photographs(4)[:2]), atol=1e-5) == alone
-
-
-@pytest.mark.parametrize(("kind", "network"), [("vgg", VGGCritic), ("patch", PatchCritic)])
-def test_critics_are_built_by_name(kind, network):
-    critic = build_critic(kind, 4, 64, luminance=True)
-    assert type(critic) is network
-    assert critic.luminance
-    assert critic.convs[0].out_channels == 4
-
-
-def test_an_unknown_critic_is_refused():
-    with pytest.raises(ValueError, match=r"'pixel'.*vgg, patch"):
-        build_critic("pixel", 4, 64, luminance=False)
-
-
 def test_the_gradient_penalty_of_a_single_image_has_the_gradient_of_finite_differences():
     """With channels last in memory PyTorch's InstanceNorm gives another."""
-    critic = build_critic("patch", 2, 32, luminance=False).double()
+    critic = build_critic(config("patch", 2)).double()
     generator = torch.Generator().manual_seed(1)
     images = torch.rand(2, 1, 3, 32, 32, generator=generator, dtype=torch.float64)
     real, fake = (image.to(memory_format=torch.channels_last) for image in images)

@@ -55,7 +55,6 @@ def place(tmp_path_factory, chain, write_params):
 
     def make(stage: str, steps: int = 6) -> Path:
         root = tmp_path_factory.mktemp(stage)
-        shutil.copytree(ROOT / "dbgan", root / "dbgan", ignore=shutil.ignore_patterns("__pycache__"))
         changes = {f"scales.sample.{stage}.{k}": v for k, v in (("steps", steps), ("log_every", 1), ("save_every", 1))}
         write_params(root / "params.yaml", changes | {f"{stage}.ema": 0.5, f"{stage}.clip": 1.0})
         for name in STAGES[stage]["deps"]:

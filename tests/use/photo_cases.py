@@ -19,8 +19,8 @@ def again(path):
     return photo, photo_files.read(copy)
 
 
-def plain(pixels, form, icc=None, exif=b"", dpi=None):
-    return photo_files.Photo(pixels, None, icc, exif, dpi, 0, False, form, "")
+def plain(pixels, form, icc=None, exif=b""):
+    return photo_files.Photo(pixels, None, icc, exif, 0, False, form, "")
 
 
 def camera(orientation=1):

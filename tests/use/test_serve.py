@@ -1,0 +1,203 @@
+"""The network as an MLflow model: what goes in and comes out, and what is refused."""
+
+import base64
+import http.client
+import io
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from importlib.metadata import version
+from pathlib import Path
+
+import mlflow
+import numpy as np
+import pandas
+import pytest
+from PIL import Image
+
+from dbgan import checkpoint
+from dbgan.models.build import new_generator
+from dbgan.models.dbgan import DeblurConfig
+from dbgan.use import inference
+
+PACKAGE = Path(inference.__file__).parents[1]
+MARGIN = 4
+PIXELS = np.zeros((8, 8, 3), np.uint8)
+
+
+def encoded(image, kind="PNG"):
+    file = io.BytesIO()
+    Image.fromarray(image).save(file, kind)
+    return file.getvalue()
+
+
+def text(image):
+    return base64.b64encode(encoded(image)).decode()
+
+
+def decoded(content):
+    with Image.open(io.BytesIO(base64.b64decode(content) if isinstance(content, str) else content)) as image:
+        assert image.format == "PNG"
+        return np.asarray(image)
+
+
+@pytest.fixture(scope="module")
+def network():
+    """One that visibly changes a photograph."""
+    return new_generator("dbgan", DeblurConfig(width=4, blocks=1, growth=4, downsample=2), 0, 0.3).eval()
+
+
+@pytest.fixture(scope="module")
+def logged(tmp_path_factory, network) -> str:
+    """The folder of the model, logged as tracking.py does."""
+    folder = tmp_path_factory.mktemp("store")
+    weights = folder / "dbgan.safetensors"
+    checkpoint.save(weights, network, "dbgan", DeblurConfig(width=4, blocks=1, growth=4, downsample=2))
+    mlflow.set_tracking_uri(f"sqlite:///{folder / 'mlflow.db'}")
+    mlflow.set_experiment(experiment_id=mlflow.create_experiment("e", (folder / "artifacts").as_uri()))
+    outputs = mlflow.types.Schema([mlflow.types.ColSpec(mlflow.types.schema.AnyType())])
+    with mlflow.start_run():
+        model = mlflow.pyfunc.log_model(
+            name="dbgan",
+            python_model=str(PACKAGE / "use" / "serve.py"),
+            artifacts={"weights": str(weights)},
+            code_paths=[str(PACKAGE)],
+            model_config={"margin": MARGIN},
+            signature=mlflow.models.ModelSignature(outputs=outputs),
+            input_example=[text(PIXELS)],
+            pip_requirements=[f"mlflow=={version('mlflow')}"],
+        )
+    return mlflow.artifacts.download_artifacts(model.model_uri)
+
+
+@pytest.fixture(scope="module")
+def predict(logged):
+    return mlflow.pyfunc.load_model(logged).predict
+
+
+@pytest.fixture(scope="module")
+def restored(network):
+    return lambda image: inference.restore(network, image, MARGIN)
+
+
+def test_an_array_comes_back_restored(predict, restored, photo):
+    one, two = photo(1, 40, 32), photo(2, 40, 32)
+    assert not np.array_equal(restored(one), one)
+    np.testing.assert_array_equal(predict(one), restored(one))
+    np.testing.assert_array_equal(predict(np.stack([one, two])), np.stack([restored(one), restored(two)]))
+    np.testing.assert_array_equal(predict(one.tolist()), restored(one))
+    assert predict(one.astype(np.int64)).dtype == np.uint8
+
+
+def test_a_file_comes_back_as_png_in_the_form_it_came(predict, restored, photo):
+    image = photo(3, 33, 47)
+    for given, take in (
+        (encoded(image), lambda answer: answer),
+        (text(image), lambda answer: answer),
+        (np.array(text(image)), lambda answer: answer),
+        ([encoded(image)] * 2, lambda answer: answer[1]),
+        (np.array([text(image)]), lambda answer: answer[0]),
+        (pandas.DataFrame({"image": [text(image)]}), lambda answer: answer[0]),
+        (base64.encodebytes(encoded(image)).decode(), lambda answer: answer),
+    ):
+        np.testing.assert_array_equal(decoded(take(predict(given))), restored(image))
+    assert isinstance(predict(encoded(image)), bytes)
+    assert decoded(predict(encoded(image, "JPEG"))).shape == image.shape
+
+
+REFUSED = {
+    "no image": (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "of no known format"),
+    "cut short": (encoded(np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8))[:900], "truncated"),
+    "no base64": ("%%%", "an empty file"),
+    "floats": (PIXELS + 0.5, "float64"),
+    "not a number": ([[[float("nan")] * 3]], "float64"),
+    "above 255": ([[[0, 1, 256]]], "whole numbers from 0 to 255"),
+    "negative": ([[[-1, 1, 255]]], "whole numbers from 0 to 255"),
+    "grey": (PIXELS[..., 0], "shape (8, 8)"),
+    "empty": (np.zeros((0, 8, 3), np.uint8), "shape (0, 8, 3)"),
+    "nothing": (None, "NoneType"),
+}
+
+
+@pytest.mark.filterwarnings("ignore:invalid value encountered in cast")
+@pytest.mark.parametrize(("given", "reason"), REFUSED.values(), ids=REFUSED)
+def test_bad_input_is_the_callers_fault(predict, given, reason):
+    with pytest.raises(mlflow.MlflowException) as refused:
+        predict(given)
+    assert refused.value.get_http_status_code() == 400
+    assert reason in refused.value.message
+    assert "\n" not in refused.value.message
+
+
+@pytest.mark.slow
+def test_the_model_loads_in_another_process_that_has_only_what_was_logged(logged, tmp_path, restored, photo):
+    np.save(tmp_path / "photo.npy", photo(4, 40, 40))
+    code = (
+        "import sys, mlflow, numpy\n"
+        "model = mlflow.pyfunc.load_model(sys.argv[1])\n"
+        "numpy.save(sys.argv[2], model.predict(numpy.load(sys.argv[2])))\n"
+        "import dbgan.checkpoint\n"
+        "assert dbgan.checkpoint.__file__.startswith(sys.argv[1])\n"
+        "assert len(model.predict(model.input_example)) == 1\n"
+    )
+    subprocess.run([sys.executable, "-c", code, logged, str(tmp_path / "photo.npy")], check=True, cwd=tmp_path)
+    np.testing.assert_array_equal(np.load(tmp_path / "photo.npy"), restored(photo(4, 40, 40)))
+
+
+def ask(port, body, kind="application/json"):
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    connection.request("POST", "/invocations", json.dumps(body), {"Content-Type": kind})
+    response = connection.getresponse()
+    content = response.read()
+    return response.status, json.loads(content) if response.status == 200 else content
+
+
+@pytest.mark.slow
+def test_a_server_answers(logged, tmp_path, restored, photo):
+    """`mlflow models serve` as docs/serving.md starts it."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "mlflow", "models", "serve", "-m", logged, "--env-manager", "local"]
+    path = f"{Path(sys.executable).parent}:/usr/bin:/bin"
+    with (tmp_path / "log").open("wb") as log:
+        server = subprocess.Popen(
+            [*command, "-h", "127.0.0.1", "-p", str(port)],
+            cwd=tmp_path,
+            env=os.environ | {"PATH": path},
+            stderr=log,
+            stdout=log,
+        )
+    try:
+        image = photo(5, 40, 32)
+        for _ in range(1800):
+            assert server.poll() is None, (tmp_path / "log").read_text()
+            try:
+                status, answer = ask(port, {"inputs": text(image)})
+                break
+            except OSError:
+                time.sleep(0.1)
+        assert status == 200
+        np.testing.assert_array_equal(decoded(answer["predictions"]), restored(image))
+        status, answer = ask(port, {"inputs": [text(image)] * 2})
+        np.testing.assert_array_equal(decoded(answer["predictions"][1]), restored(image))
+        for form in ({"inputs": image.tolist()}, {"instances": [image.tolist()]}):
+            status, answer = ask(port, form)
+            assert status == 200
+            np.testing.assert_array_equal(np.array(answer["predictions"]).reshape(image.shape), restored(image))
+        for form in (
+            {"dataframe_split": {"columns": ["image"], "data": [[text(image)]]}},
+            {"dataframe_records": [{"image": text(image)}]},
+        ):
+            status, answer = ask(port, form)
+            np.testing.assert_array_equal(decoded(answer["predictions"][0]), restored(image))
+        for body in ({"inputs": "x"}, {"inputs": 3}, {"image": "x"}, [1]):
+            assert ask(port, body)[0] == 400
+        assert ask(port, {"inputs": "x"}, "image/png")[0] == 415
+        assert ask(port, {"inputs": text(image)})[0] == 200
+    finally:
+        server.terminate()
+        server.wait(30)
