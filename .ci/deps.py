@@ -1,5 +1,5 @@
-"""Write the code that each stage depends on into dvc.yaml, file by file: DVC does not follow imports, and a whole folder
-as a dependency would train again after any edit. `make deps` writes; with --check it fails if something would change.
+"""Write the code that each stage depends on into dvc.yaml, file by file: DVC does not follow imports, and a whole
+folder as a dependency would train again after any edit. `make deps` writes; --check fails if something would change.
 
 A stage depends on its own file and on every file of the project that it imports, directly or through others, but for
 EXEMPT, which cannot change a result. Of the networks that params.yaml chooses by name it depends on the chosen one's

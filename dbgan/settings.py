@@ -77,20 +77,17 @@ def merged(params: Any, path: Path) -> dict[str, Any]:
     Keys that depend on the scale stand under `scales.<scale>`, all others at the top, none in both. Raises
     ValueError naming `path` for a wrong `scale`, scales with unlike sections, or a key set both ways.
     """
-    if not isinstance(params, dict) or not isinstance(params.get("scales"), dict):
-        raise ValueError(f"{path}: the key 'scales' with the sections {' and '.join(SCALES)} is missing")
-    params = dict(params)
-    scales = params.pop("scales")
+    scales = params.get("scales") if isinstance(params, dict) else None
+    if not isinstance(scales, dict) or set(scales) != set(SCALES):
+        raise ValueError(f"{path}: the key 'scales' must hold exactly the sections {' and '.join(SCALES)}")
     if params.get("scale") not in SCALES:
         raise ValueError(f"{path}, scale: {params.get('scale')!r} is not one of {', '.join(SCALES)}")
-    if set(scales) != set(SCALES):
-        raise ValueError(f"{path}, scales: must hold exactly {', '.join(SCALES)}, not {sorted(map(str, scales))}")
-    for name in SCALES:
-        if not isinstance(scales[name], dict):
-            raise ValueError(f"{path}, scales.{name}: a section with keys is needed, not {scales[name]!r}")
+    if wrong := [name for name in SCALES if not isinstance(scales[name], dict)]:
+        raise ValueError(f"{path}, scales.{wrong[0]}: a section with keys is needed, not {scales[wrong[0]]!r}")
     if odd := set(scales["sample"]) ^ set(scales["paper"]):
         raise ValueError(f"{path}, scales: only one of the scales has {sorted(map(str, odd))}")
-    return _integers(_merge(params, scales[params["scale"]], path, ""))
+    top = {key: value for key, value in params.items() if key != "scales"}
+    return _integers(_merge(top, scales[params["scale"]], path, ""))
 
 
 def section(params: Mapping[str, Any], name: str, cls: type[P], top: tuple[str, ...] = ()) -> P:
@@ -103,20 +100,12 @@ def section(params: Mapping[str, Any], name: str, cls: type[P], top: tuple[str, 
         raise ValueError(f"params.yaml, {name}: a section with keys is needed, not {values!r}")
     if twice := values.keys() & set(top):
         raise ValueError(f"params.yaml, {name}: {sorted(twice)} stand at the top of the file, not here")
-    return _check(cls, values | {key: _get(params, key) for key in top}, f"{name}.", top)
+    return _check(cls, values | {key: _get(params, key) for key in top}, name, top)
 
 
 def top(params: Mapping[str, Any], cls: type[P]) -> P:
     """The keys of `cls` from the top of the file. Raises ValueError as `section` does."""
     return _check(cls, {key: _get(params, key) for key in cls.model_fields}, "", ())
-
-
-def check(cls: type[P], values: Any, name: str) -> P:
-    """`values`, from elsewhere than params.yaml, as an object of `cls`; ValueError names `name` and the key."""
-    try:
-        return cls.model_validate_json(json.dumps(values, default=str))
-    except ValidationError as error:
-        raise ValueError(f"{name}: {'; '.join(f'{key}: {text}' for key, text in _faults(error))}") from None
 
 
 def _get(params: Mapping[str, Any], name: str) -> Any:
@@ -125,29 +114,21 @@ def _get(params: Mapping[str, Any], name: str) -> Any:
     return params[name]
 
 
-def _check(cls: type[P], values: dict, prefix: str, top: tuple[str, ...]) -> P:
+def _check(cls: type[P], values: dict, section: str, top: tuple[str, ...]) -> P:
     try:
         return cls.model_validate_json(json.dumps(values, default=str))  # JSON: a list may be a tuple
     except ValidationError as error:
         faults = []
-        for key, text in _faults(error):
-            at = key if key in top else f"{prefix}{key}".rstrip(".")
-            faults.append(f"params.yaml, {at}: {text}")
+        for fault in error.errors():
+            keys = [str(part) for part in fault["loc"]]
+            where = ".".join(keys if keys and keys[0] in top else [*([section] if section else []), *keys])
+            if fault["type"] == "value_error":  # raised by the class itself
+                message = str(fault["ctx"]["error"])
+            else:
+                known = {"missing": "this key is missing", "extra_forbidden": "unknown key"}
+                message = known.get(fault["type"], f"{fault['msg']}, not {fault['input']!r}")
+            faults.append(f"params.yaml, {where}: {message}")
         raise ValueError("; ".join(faults)) from None
-
-
-def _faults(error: ValidationError) -> list[tuple[str, str]]:
-    """(dotted key, message) of each fault; the key is empty for a rule over several keys."""
-    known = {"missing": "this key is missing", "extra_forbidden": "unknown key"}
-    return [
-        (
-            ".".join(map(str, fault["loc"])),
-            str(fault["ctx"]["error"])  # raised by the class itself
-            if fault["type"] == "value_error"
-            else known.get(fault["type"], f"{fault['msg']}, not {fault['input']!r}"),
-        )
-        for fault in error.errors()
-    ]
 
 
 def _merge(base: dict, scale: dict, path: Path, prefix: str) -> dict:

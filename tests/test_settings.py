@@ -27,7 +27,7 @@ SECTIONS = {
     "finetune": ("dbgan.training.dbgan", "FinetuneParams", ("alpha", *ADVERSARIAL)),
     "mix": ("dbgan.data.batches", "MixParams", ()),
     "synthesize": ("stages.synthesize", "SynthesizeParams", ()),
-    "evaluate": ("stages.evaluate", "EvaluateParams", ()),
+    "evaluate": ("stages.evaluate", "EvaluateParams", ("seed", "threads")),
     "archives": ("dbgan.data.download", "Archives", ()),
 }
 TOP = {"scale", "seed", "alpha", "beta", "objective", "critic", "init_std", "threads"}
@@ -101,11 +101,11 @@ def test_missing_sections_and_top_keys_are_named(tmp_path):
         seed: Annotated[int, Field(ge=0)]
 
     values = settings.load(written(tmp_path, "part: 3\nseed: -1"))
-    with pytest.raises(ValueError, match="^params.yaml, gone: this key is missing"):
+    with pytest.raises(ValueError, match=r"^params.yaml, gone: this key is missing"):
         settings.section(values, "gone", Part)
-    with pytest.raises(ValueError, match="^params.yaml, part: a section"):
+    with pytest.raises(ValueError, match=r"^params.yaml, part: a section"):
         settings.section(values, "part", Part)
-    with pytest.raises(ValueError, match="^params.yaml, seed: .*greater than or equal to 0, not -1"):
+    with pytest.raises(ValueError, match=r"^params.yaml, seed: .*greater than or equal to 0, not -1"):
         settings.top(values, Seed)
 
 

@@ -49,7 +49,7 @@ def test_atomic_write_replaces_the_old_only_when_all_went_well(tmp_path, folder)
 
 
 def test_a_full_disk_names_the_file(tmp_path):
-    with pytest.raises(OSError, match="No space left.*out"), utils.atomic_write(tmp_path / "out"):
+    with pytest.raises(OSError, match=r"No space left.*out"), utils.atomic_write(tmp_path / "out"):
         raise OSError(28, "No space left on device")
 
 

@@ -100,7 +100,7 @@ def fit(
                 set_lr_and_zero_grad(optimizers, n, p)
                 with autocast(p, device), running_statistics(networks):
                     terms = backward(training, group, [seed + n * p.accumulate + k for k in shard], n)
-                    distributed.average(w.grad for net in networks.values() for w in net.parameters() if has_grad(w))
+                    distributed.average(grad for network in networks.values() for grad in gradients(network))
                     since.append(terms | clipped(networks, p.clip))
                     for optimizer in optimizers.values():
                         optimizer.step()
@@ -114,7 +114,7 @@ def fit(
                     bar.set_postfix({name: f"{value:.4g}" for name, value in row.items()}, refresh=False)
                     log(row, n)
                 if n % p.save_every == 0 or n == p.steps:
-                    check_finite(parts, n)
+                    check_finite(networks | ({"mean": mean} if mean else {}), n)
                 if n % p.save_every == 0 and n < p.steps:
                     state.save(parts, n)
     except FloatingPointError as error:
@@ -167,19 +167,19 @@ def set_lr_and_zero_grad(optimizers: dict[str, Adam], step: int, p: TrainParams)
         optimizer.zero_grad(set_to_none=True)
 
 
-def has_grad(weight: Tensor) -> bool:
-    """Whether a loss has reached this weight in the update."""
-    return weight.grad is not None
+def gradients(network: nn.Module) -> list[Tensor]:
+    """Those of the weights that a loss has reached in this update."""
+    return [weight.grad for weight in network.parameters() if weight.grad is not None]
 
 
 def clipped(networks: dict[str, nn.Module], clip: float) -> Terms:
     """Shorten each network's gradient to the norm `clip` (0: leave it); returns the norms before that."""
     norms = {}
     for name, network in networks.items():
-        if weights := [weight for weight in network.parameters() if has_grad(weight)]:
-            norms[f"gradient_{name}"] = get_total_norm([weight.grad for weight in weights])
+        if grads := gradients(network):
+            norms[f"gradient_{name}"] = get_total_norm(grads)
             if clip:
-                clip_grads_with_norm_(weights, clip, norms[f"gradient_{name}"])
+                clip_grads_with_norm_(network.parameters(), clip, norms[f"gradient_{name}"])
     return norms
 
 
@@ -262,7 +262,7 @@ def frozen(*networks: nn.Module) -> Iterator[None]:
 
 
 def means(since: list[Terms], n: int) -> Row:
-    """The means of the terms of the updates up to update n, over all processes; a term that an update lacks counts as 0.
+    """Means of the terms of the updates up to update n, over all processes; a term that an update lacks counts as 0.
 
     Raises FloatingPointError naming the first that is not finite. Read at once, for a GPU would idle meanwhile.
     """
@@ -277,18 +277,9 @@ def means(since: list[Terms], n: int) -> Row:
     return {name: sum(column) / len(values) for name, column in zip(names, zip(*values, strict=True), strict=True)}
 
 
-def check_finite(parts: dict, n: int) -> None:
-    """Refuse what must not be saved: weights, statistics or moments that update n has spoiled, which no loss shows
-    before the next. Raises FloatingPointError naming the part."""
-    states = {name: part.state_dict() for name, part in parts.items()}
-    if wrong := [name for name, state in states.items() if not all(t.isfinite().all() for t in _tensors(state))]:
+def check_finite(networks: dict[str, nn.Module], n: int) -> None:
+    """Refuse weights and statistics that update n has spoiled, which no loss shows before the next; with finite
+    gradients the optimizers' moments are finite, too. Raises FloatingPointError naming the networks."""
+    states = {name: network.state_dict().values() for name, network in networks.items()}
+    if wrong := [name for name, tensors in states.items() if not all(tensor.isfinite().all() for tensor in tensors)]:
         raise FloatingPointError(f"update {n}: {', '.join(wrong)} is no longer finite")
-
-
-def _tensors(state: object) -> Iterator[Tensor]:
-    """Every tensor in nested dicts and lists."""
-    if isinstance(state, Tensor):
-        yield state
-    elif isinstance(state, dict | list | tuple):
-        for inner in state.values() if isinstance(state, dict) else state:
-            yield from _tensors(inner)

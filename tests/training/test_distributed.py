@@ -80,6 +80,6 @@ def test_two_processes_give_all_that_one_gives(two, tmp_path, case):
 def test_processes_that_cannot_have_equal_shards_are_told_how_many_can(monkeypatch):
     for name, value in {"WORLD_SIZE": "3", "RANK": "1", "TORCHELASTIC_RUN_ID": "x"}.items():
         monkeypatch.setenv(name, value)
-    with pytest.raises(ValueError, match="3 processes cannot share accumulate: 4 .* start 1, 2, 4, or raise"):
+    with pytest.raises(ValueError, match=r"3 processes cannot share accumulate: 4 .* start 1, 2, 4, or raise"):
         distributed_shard(4)
     assert list(distributed_shard(6)) == [2, 3]

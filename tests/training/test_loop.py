@@ -1,4 +1,4 @@
-"""The loop: accumulation, learning rate, clipping, the running mean, rows, precision, and the stop at what is not finite."""
+"""The loop: accumulation, learning rate, clipping, the running mean, rows, precision, the stop at NaN."""
 
 import math
 import warnings
