@@ -1,6 +1,5 @@
 """Tables in Markdown files that are otherwise written by hand."""
 
-import re
 from pathlib import Path
 
 from dbgan import utils
@@ -17,9 +16,10 @@ def fill(path: Path, parts: dict[str, str]) -> None:
     """Replace what stands between the marks <!-- name --> and <!-- /name -->, each on a line, for each of `parts`."""
     text = path.read_text(encoding="utf-8")
     for name, part in parts.items():
-        marks = re.compile(f"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
-        text, count = marks.subn(lambda m, part=part: f"{m[1]}{part}\n{m[2]}", text)
-        if count != 1:
+        before, opening, rest = text.partition(f"<!-- {name} -->\n")
+        _, closing, after = rest.partition(f"<!-- /{name} -->")
+        text = f"{before}{opening}{part}\n{closing}{after}"
+        if not closing:
             raise ValueError(f"{path}: the marks <!-- {name} --> and <!-- /{name} -->, each on a line, are missing")
     with utils.atomic_write(path) as new:
         new.write_text(text, encoding="utf-8")

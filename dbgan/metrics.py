@@ -100,7 +100,8 @@ def bgan_blurs(crops: list[tuple[list[Photo], list[Photo], list[list[Photo]]]], 
     without real photographs. bgan_diversity: mean absolute difference of two noise maps' blurs of one crop.
     bgan_color_shift: mean change of each channel. Both in 8-bit levels.
     """
-    sharp, paired = ([crop for photo in crops for crop in photo[side]] for side in (0, 1))
+    sharp = [crop for photo, _, _ in crops for crop in photo]
+    paired = [crop for _, photo, _ in crops for crop in photo]
     maps = range(len(crops[0][2]))
     blurs = [[crop for _, _, made in crops for crop in made[k]] for k in maps]
     made = np.stack([np.stack(blur) for blur in blurs]).astype(np.float64)  # (noise maps, crops, H, W, 3)
@@ -184,7 +185,7 @@ def extremes(rows: list[dict]) -> list[int]:
     """Numbers of the rows with the least and with the largest gain of PSNR; none where no gain is finite."""
     gains = {k: row["psnr"] - row["psnr_blurred"] for k, row in enumerate(rows)}
     gains = {k: gain for k, gain in gains.items() if np.isfinite(gain)}
-    return sorted({min(gains, key=gains.get), max(gains, key=gains.get)}) if gains else []
+    return sorted({min(gains, key=gains.__getitem__), max(gains, key=gains.__getitem__)}) if gains else []
 
 
 def flat_deviation(final: Network) -> float:

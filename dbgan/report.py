@@ -151,7 +151,7 @@ def text(value: Any, digits: int | None = None, sign: bool = False) -> str:
 def extremes(frames: list[Row]) -> tuple[list[int], list[int]]:
     """Numbers of the frames with the least and with the most gain of PSNR, the most extreme first."""
     gains = {k: row.get("psnr", math.nan) - row.get("psnr_blurred", math.nan) for k, row in enumerate(frames)}
-    measured = sorted((k for k in gains if math.isfinite(gains[k])), key=gains.get)
+    measured = sorted((k for k in gains if math.isfinite(gains[k])), key=gains.__getitem__)
     count = min(EXTREMES, len(measured) // 2)
     return measured[:count], measured[::-1][:count]
 
@@ -241,7 +241,7 @@ def versions(root: Path) -> Row:
 def changed(lock: Path, params: Row) -> Row:
     """(value at the run, value now) of each parameter that differs. The evaluation's own are left out: DVC notes them
     only after the evaluation, which may be what writes the report."""
-    now, then = flat(params), {}
+    now, then = flat(params), flat({})
     with _readable(lock):
         stages = settings.read(lock)["stages"] if lock.exists() else {}
         for stage, entry in stages.items():

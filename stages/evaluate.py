@@ -70,7 +70,8 @@ def main(
     sources = [pairs[k] for k in evenly(len(pairs), p.crops)]  # test pairs that BGAN blurs crops of
 
     def test(k: int) -> tuple:
-        return measure.restored_pair(pairs[k][0].name, *map(load, pairs[k]), *deblurs)
+        blurred, sharp = pairs[k]
+        return measure.restored_pair(blurred.name, load(blurred), load(sharp), *deblurs)
 
     def real(k: int) -> tuple:
         return measure.restored_real(manifest.load_frame(real_root, listing.real_blur[k]), deblurs[1])
@@ -81,12 +82,12 @@ def main(
         return measure.restored_simulated(camera_shake.blur(sharp, camera, shake), sharp, *deblurs)
 
     def blurred(k: int) -> tuple:
-        pair = list(map(load, sources[k]))
-        corners = grid(*pair[1].shape[:2], crop)
+        paired, sharp = map(load, sources[k])
+        corners = grid(sharp.shape[0], sharp.shape[1], crop)
         corners = [corners[i] for i in evenly(len(corners), p.crops // len(sources))]
-        paired, sharp = (list(cut(photo, corners, crop.side)) for photo in pair)
-        made = [[blur(number)(image) for image in sharp] for number in range(NOISE_MAPS)]
-        return (sharp, paired, made), chain(pair[1:], (blur(number)(pair[1]) for number in range(3)))
+        paired_crops, sharp_crops = (list(cut(photo, corners, crop.side)) for photo in (paired, sharp))
+        made = [[blur(number)(image) for image in sharp_crops] for number in range(NOISE_MAPS)]
+        return (sharp_crops, paired_crops, made), chain([sharp], (blur(number)(sharp) for number in range(3)))
 
     def each(name: str, one, count: int) -> tuple[list, dict[int, list]]:
         """The figures of all, and by number the photographs of those that get a panel: memory holds no others."""

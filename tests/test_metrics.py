@@ -14,7 +14,7 @@ from skimage.measure import blur_effect
 
 from dbgan import metrics
 
-GOLDEN = json.loads((Path(__file__).parents[1] / "fixtures" / "image_metrics.json").read_text())
+GOLDEN = json.loads((Path(__file__).parent / "fixtures" / "image_metrics.json").read_text())
 
 
 def noisy_uint8(photo, seed, level):
