@@ -31,6 +31,8 @@ NOTE = """A row is a pipeline with all parameters and results; its stages and th
 MODEL_NOTE = """The deblurring generator of each evaluated pipeline; a version's tags name the pipeline and its PSNR.
 
 docs/serving.md shows how to load and to serve it."""
+# A grey image file of 16 x 16 pixels: the logged example of a request.
+GREY = "iVBORw0KGgoAAAANSUhEUgAAABAAAAAQCAAAAAA6mKC9AAAAEUlEQVR42mNsYEAFTAwjWgAAmZAAoFDIQrAAAAAASUVORK5CYII="
 BATCH = 1000  # points that MLflow takes in one call
 NEEDED = (  # by the served model, beside Python
     *("mlflow", "torch", "numpy", "scikit-image", "pillow", "pillow-heif", "imagecodecs", "tifffile"),
@@ -90,8 +92,10 @@ class Log:
         """The final network for use: an MLflow model of the parent run (use/serve.py, this package, the weights), and a
         version of the registered name. margin: as in `inference.restore`."""
         import mlflow
+        from mlflow.types.schema import AnyType, ColSpec, Schema
 
         package = Path(__file__).parent
+        anything = mlflow.models.ModelSignature(outputs=Schema([ColSpec(AnyType())]))  # arrays or files
         tags = {"pipeline.id": self.client.get_run(self.parent_id).data.tags["pipeline.id"], "psnr": f"{psnr:.4f}"}
         with mlflow.start_run(run_id=self.parent_id):
             logged = mlflow.pyfunc.log_model(
@@ -100,6 +104,8 @@ class Log:
                 artifacts={"weights": str(weights)},
                 code_paths=[str(package)],
                 model_config={"margin": margin},
+                signature=anything,
+                input_example=[GREY],
                 pip_requirements=[f"{name}=={version(name).partition('+')[0]}" for name in NEEDED],
                 tags=tags,
             )
