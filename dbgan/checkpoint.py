@@ -49,7 +49,7 @@ def load(path: Path, names: Collection[str]) -> nn.Module:
         raise ValueError(f"{path}: holds the network {name!r} where {' or '.join(names)} is needed")
     try:
         _, cls = (build.DEBLUR | build.BLUR)[name]
-        network = build.build_generator(name, build.make_config(cls, values))
+        network = build.build_generator(name, cls(**values))
         network.load_state_dict(load_file(path))
     except (ValueError, RuntimeError, SafetensorError) as error:
         message = " ".join(str(error).split())

@@ -1,9 +1,9 @@
 """BGAN's generator: a sharp photograph and a noise map in, a blurred photograph out (paper, Sec. 3)."""
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from dbgan.models.noise import NOISE_CHANNELS, NoiseKind, noise_map
+from dbgan.models.noise import NOISE_CHANNELS, NoiseDriven, NoiseKind
 from dbgan.models.rrdb import ResidualTrunk, TrunkConfig
 
 
@@ -12,7 +12,7 @@ class BlurConfig(TrunkConfig):
     noise: NoiseKind  # of the map that makes the blurs differ
 
 
-class BlurGenerator(nn.Module):
+class BlurGenerator(NoiseDriven):
     """9 residual blocks of width 64 with BatchNorm in the paper.
 
     sharp: (N, 3, H, W) in [0, 1]; noise: (N, 4, H, W) from `draw_noise`. Gives (N, 3, H, W), not clamped.
@@ -25,6 +25,3 @@ class BlurGenerator(nn.Module):
 
     def forward(self, sharp: Tensor, noise: Tensor) -> Tensor:
         return sharp + self.trunk(torch.cat([sharp, noise], dim=1))
-
-    def draw_noise(self, like: Tensor, generator: torch.Generator) -> Tensor:
-        return noise_map(self.noise, like, generator)

@@ -1,9 +1,8 @@
 """The generators by name, what params.yaml may choose of them, and their initialisation."""
 
-from typing import Any, Literal
+from typing import Literal
 
 import torch
-from pydantic import ValidationError
 from torch import nn
 
 from dbgan.models.bgan import BlurConfig, BlurGenerator
@@ -40,26 +39,16 @@ class BlurGeneratorParams(Params):
     name: Literal["bgan", "sftnet_blur"]
 
 
-def make_config(cls: type[Params], values: dict[str, Any]) -> Params:
-    """The config of a network from the values in a file. Raises ValueError, one line that names the wrong ones."""
-    try:
-        return cls.model_validate(values)
-    except ValidationError as error:
-        faults = (f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
-        raise ValueError("; ".join(faults)) from None
-
-
 def build_generator(name: str, config: Params) -> nn.Module:
-    """A generator by name; its weights lie channels-last, which convs compute fastest."""
-    network, _ = (DEBLUR | BLUR)[name]
-    return network(config).to(memory_format=torch.channels_last)
+    """Its weights lie channels-last, which convs compute fastest."""
+    return (DEBLUR | BLUR)[name][0](config).to(memory_format=torch.channels_last)
 
 
 def reverse(name: str, config: Params) -> tuple[str, Params]:
     """Name and config of the deblurring generator that goes with a blur generator in a cycle: its like in size."""
     other = {"bgan": "dbgan", "sftnet_blur": "sftnet"}[name]
-    _, cls = DEBLUR[other]
     values = {"condition_channels": 8} | config.model_dump()  # as many as SFTGAN's classes
+    cls = DEBLUR[other][1]
     return other, cls(**{key: values[key] for key in cls.model_fields})
 
 

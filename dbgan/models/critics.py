@@ -1,5 +1,6 @@
 """The critics: the paper's of both networks, VGG-style as in SRGAN (Sec. 3), and DeblurGAN's, which judges patches."""
 
+from itertools import pairwise
 from typing import Literal, Self
 
 import torch
@@ -11,14 +12,13 @@ from dbgan.settings import Params
 
 SLOPE = 0.2
 LUMINANCE = (0.299, 0.587, 0.114)  # of R, G and B (ITU-R BT.601)
-WIDTHS = (1, 2, 4, 8, 8)  # channels of each stage, in units of `width`
 
 
 def standard_luminance(image: Tensor) -> Tensor:
     """(N, 3, H, W) RGB -> the same size: luminance, of mean 0 and deviation 1 in every image, three times.
 
-    What is left is structure and sharpness. A critic of few photographs would tell them by colour and contrast,
-    and the generator would learn a colour cast instead of blur.
+    A critic of few photographs would tell them by colour and contrast, and the generator would learn a colour cast
+    instead of blur.
     """
     luminance = (image * image.new_tensor(LUMINANCE).view(1, 3, 1, 1)).sum(1, keepdim=True)
     centred = luminance - luminance.mean(dim=(2, 3), keepdim=True)
@@ -38,40 +38,39 @@ class CriticConfig(Params):
         return self
 
 
+def features(convs: nn.ModuleList, norms: nn.ModuleList, image: Tensor) -> Tensor:
+    x = F.leaky_relu(convs[0](image), SLOPE)
+    for conv, norm in zip(convs[1:], norms, strict=True):
+        x = F.leaky_relu(norm(conv(x)), SLOPE)
+    return x
+
+
 class VGGCritic(nn.Module):
-    """Five pairs of convs, 3x3 then 4x4 with stride 2, BatchNorm after all but the first, two linear layers.
+    """Five pairs of convs, 3x3 then 4x4 with stride 2, and two linear layers. (N, 3, patch, patch) -> (N,) logits; no
+    sigmoid, which belongs to the loss. Convs before a BatchNorm, which takes any bias out again, have none."""
 
-    (N, 3, patch, patch) -> (N,) logits, one for an image; no sigmoid, which belongs to the loss. Without `conv_bias`
-    the convs before a BatchNorm, which takes any bias out again, have none, as in BasicSR's.
-    """
-
-    def __init__(self, config: CriticConfig, conv_bias: bool = False) -> None:
+    def __init__(self, config: CriticConfig) -> None:
         super().__init__()
         self.luminance = config.luminance
-        channels = [3, *(config.width * w for w in WIDTHS for _ in range(2))]
+        channels = [3, *(config.width * w for w in (1, 1, 2, 2, 4, 4, 8, 8, 8, 8))]
         self.convs = nn.ModuleList(
-            nn.Conv2d(i, o, 4 if k % 2 else 3, stride=1 + k % 2, padding=1, bias=conv_bias or k == 0)
-            for k, (i, o) in enumerate(zip(channels, channels[1:], strict=False))
+            nn.Conv2d(i, o, 4 if k % 2 else 3, stride=1 + k % 2, padding=1, bias=k == 0)
+            for k, (i, o) in enumerate(pairwise(channels))
         )
         self.norms = nn.ModuleList(nn.BatchNorm2d(c) for c in channels[2:])
         self.hidden = nn.Linear(channels[-1] * (config.patch // 32) ** 2, 100)
         self.logit = nn.Linear(100, 1)
 
     def forward(self, image: Tensor) -> Tensor:
-        if self.luminance:
-            image = standard_luminance(image)
-        x = F.leaky_relu(self.convs[0](image), SLOPE)
-        for conv, norm in zip(self.convs[1:], self.norms, strict=True):
-            x = F.leaky_relu(norm(conv(x)), SLOPE)
+        x = features(self.convs, self.norms, standard_luminance(image) if self.luminance else image)
         return self.logit(F.leaky_relu(self.hidden(x.flatten(1)), SLOPE)).squeeze(1)
 
 
 class PatchCritic(nn.Module):
     """DeblurGAN's critic, which is pix2pix': 4x4 convs, three with stride 2 and two without.
 
-    (N, 3, H, W) in [0, 1] -> (N, 1, h, w) logits, one for each patch of 70 x 70 pixels; no sigmoid. Any size from 2
-    pixels on fits. InstanceNorm after all but the first and the last conv; in training it takes each image's own
-    statistics, in eval mode those of the training.
+    (N, 3, H, W) in [0, 1], 2 pixels or more a side -> (N, 1, h, w) logits, one for each patch of 70 x 70 pixels. In
+    training InstanceNorm takes each image's own statistics, in eval mode those of the training.
     """
 
     def __init__(self, config: CriticConfig) -> None:
@@ -79,18 +78,14 @@ class PatchCritic(nn.Module):
         self.luminance = config.luminance
         channels = [3, *(config.width * 2**k for k in range(4))]
         self.convs = nn.ModuleList(
-            nn.Conv2d(i, o, 4, stride=2 if k < 3 else 1, padding=2)
-            for k, (i, o) in enumerate(zip(channels, channels[1:], strict=False))
+            nn.Conv2d(i, o, 4, stride=2 if k < 3 else 1, padding=2) for k, (i, o) in enumerate(pairwise(channels))
         )
         self.norms = nn.ModuleList(nn.InstanceNorm2d(c, track_running_stats=True) for c in channels[2:])
         self.logit = nn.Conv2d(channels[-1], 1, 4, padding=2)
 
     def forward(self, image: Tensor) -> Tensor:
         image = standard_luminance(image) if self.luminance else 2 * image - 1
-        x = F.leaky_relu(self.convs[0](image.contiguous()), SLOPE)  # see `build_critic`
-        for conv, norm in zip(self.convs[1:], self.norms, strict=True):
-            x = F.leaky_relu(norm(conv(x)), SLOPE)
-        return self.logit(x)
+        return self.logit(features(self.convs, self.norms, image.contiguous()))  # see `build_critic`
 
 
 def build_critic(config: CriticConfig) -> nn.Module:

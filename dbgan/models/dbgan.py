@@ -4,9 +4,7 @@ from torch import Tensor, nn
 
 from dbgan.models.rrdb import ResidualTrunk, TrunkConfig
 
-
-class DeblurConfig(TrunkConfig):
-    """Size of the deblurring generator."""
+DeblurConfig = TrunkConfig
 
 
 class DeblurGenerator(nn.Module):

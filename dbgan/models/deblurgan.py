@@ -1,5 +1,7 @@
 """DeblurGAN's generator: residual blocks at a quarter of the resolution (Kupyn et al., CVPR 2018, Sec. 3.2, Fig. 3)."""
 
+from functools import partial
+
 import torch
 from pydantic import PositiveInt
 from torch import Tensor, nn
@@ -17,13 +19,8 @@ class DeblurGANConfig(Params):
     running_statistics: bool  # evaluation normalises by averages of training; without, by the image's own statistics
 
 
-def padding(size: int) -> int:
-    """Pixels to add to a height or width so that it can be halved twice and then still be reflected."""
-    return max(-size % 4, LEAST - size)
-
-
 class NormedConv(nn.Module):
-    """A conv and instance normalisation of what it gives, without a scale or shift of its own."""
+    """A conv and instance normalisation without a scale or shift of its own."""
 
     def __init__(self, conv: nn.Conv2d | nn.ConvTranspose2d, running_statistics: bool) -> None:
         super().__init__()
@@ -39,10 +36,8 @@ class ResidualBlock(nn.Module):
 
     def __init__(self, width: int, dropout: bool, running_statistics: bool) -> None:
         super().__init__()
-        self.first, self.second = (
-            NormedConv(nn.Conv2d(width, width, 3, padding=1, padding_mode="reflect"), running_statistics)
-            for _ in range(2)
-        )
+        convs = (nn.Conv2d(width, width, 3, padding=1, padding_mode="reflect") for _ in range(2))
+        self.first, self.second = (NormedConv(conv, running_statistics) for conv in convs)
         self.dropout = nn.Dropout(0.5) if dropout else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
@@ -52,39 +47,34 @@ class ResidualBlock(nn.Module):
 class DeblurGAN(nn.Module):
     """Nine residual blocks, 64 channels at full resolution and 256 in the blocks as published.
 
-    (N, 3, H, W) in [0, 1] -> the same, not clamped; or, `signed`, as published, [-1, 1] -> the same, clamped. Any H and
-    W are taken: the right and bottom border is repeated up to a multiple of 4 and at least 8, and cut off again.
+    (N, 3, H, W) in [0, 1] -> the same, not clamped; or, `signed`, as published, [-1, 1] -> the same, clamped. The right
+    and bottom border is repeated up to a multiple of 4 and at least 8.
 
     In training the statistics are the image's own, and so they were in the authors' tests, which never call eval().
     Of a flat image they make a pattern: zeros around and rounding are all its contrast, and each layer stretches it.
     """
 
     multiple = 4
+    signed = False
 
-    def __init__(self, config: DeblurGANConfig, signed: bool = False) -> None:
+    def __init__(self, config: DeblurGANConfig) -> None:
         super().__init__()
-        width, running_statistics = config.width, config.running_statistics
-
-        def halve(channels: int) -> NormedConv:
-            conv = nn.Conv2d(channels, 2 * channels, 3, stride=2, padding=1)
-            return NormedConv(conv, running_statistics)
-
-        def double(channels: int) -> NormedConv:
-            conv = nn.ConvTranspose2d(channels, channels // 2, 3, stride=2, padding=1, output_padding=1)
-            return NormedConv(conv, running_statistics)
-
-        self.signed = signed
-        self.head = NormedConv(nn.Conv2d(3, width, 7, padding=3, padding_mode="reflect"), running_statistics)
-        self.down = nn.ModuleList([halve(width), halve(2 * width)])
-        blocks = (ResidualBlock(4 * width, config.dropout, running_statistics) for _ in range(config.blocks))
-        self.blocks = nn.Sequential(*blocks)
-        self.up = nn.ModuleList([double(4 * width), double(2 * width)])
+        width, statistics = config.width, config.running_statistics
+        halve = partial(nn.Conv2d, kernel_size=3, stride=2, padding=1)
+        double = partial(nn.ConvTranspose2d, kernel_size=3, stride=2, padding=1, output_padding=1)
+        self.head = NormedConv(nn.Conv2d(3, width, 7, padding=3, padding_mode="reflect"), statistics)
+        self.down = nn.ModuleList(NormedConv(halve(c, 2 * c), statistics) for c in (width, 2 * width))
+        self.blocks = nn.Sequential(
+            *(ResidualBlock(4 * width, config.dropout, statistics) for _ in range(config.blocks))
+        )
+        self.up = nn.ModuleList(NormedConv(double(c, c // 2), statistics) for c in (4 * width, 2 * width))
         self.tail = nn.Conv2d(width, 3, 7, padding=3, padding_mode="reflect")
 
     def change(self, blurred: Tensor) -> Tensor:
-        """What is to be added to an image in [-1, 1]. (N, 3, H, W) -> the same size, in [-1, 1]."""
+        """Of an image in [-1, 1], also in [-1, 1]."""
         height, width = blurred.shape[-2:]
-        x = F.pad(blurred, (0, padding(width), 0, padding(height)), mode="replicate")
+        right, below = (max(-size % self.multiple, LEAST - size) for size in (width, height))
+        x = F.pad(blurred, (0, right, 0, below), mode="replicate")
         x = F.relu(self.head(x))  # (N, width, H, W)
         for halve in self.down:
             x = F.relu(halve(x))  # (N, 2 * width, H / 2, W / 2), then (N, 4 * width, H / 4, W / 4)

@@ -1,10 +1,8 @@
-"""Less memory for training: what is inside a block is computed again for the gradients instead of being kept.
-
-Chen et al., "Training Deep Nets with Sublinear Memory Cost", 2016. Results are the same to the bit.
-"""
+"""Less memory for training: a block's inside is computed again for the gradients instead of being kept (Chen et al.,
+"Training Deep Nets with Sublinear Memory Cost", 2016). Results are the same to the bit."""
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext
 from functools import partial
 
 from torch import nn
@@ -26,15 +24,14 @@ def checkpoint_blocks(network: nn.Module) -> nn.Module:
     """`network`, which from now on keeps of each block its input alone. In place; names of weights stay."""
     for block in network.modules():
         if isinstance(block, BLOCKS):
-            contexts = partial(_contexts, block)
-            forward = partial(checkpoint.checkpoint, block.forward, use_reentrant=False, context_fn=contexts)
+            forward = partial(
+                checkpoint.checkpoint,
+                block.forward,
+                use_reentrant=False,
+                context_fn=lambda block=block: (nullcontext(), _statistics_apart(block)),  # first and second time
+            )
             setattr(block, "forward", forward)  # noqa: B010 - no assignment to a method, for the type checker
     return network
-
-
-def _contexts(block: nn.Module) -> tuple[AbstractContextManager, AbstractContextManager]:
-    """Of the first and of the second computation."""
-    return nullcontext(), _statistics_apart(block)
 
 
 @contextmanager

@@ -5,7 +5,9 @@ decodes halves, stage 2 encodes halves and decodes the whole, both by a U-Net; s
 resolution (Fig. 2). No layer has a bias. All PReLUs share one learnable slope, which the network hands down.
 """
 
+from collections import OrderedDict
 from collections.abc import Iterable
+from functools import partial
 from itertools import pairwise
 from typing import Literal, Self
 
@@ -32,8 +34,8 @@ class MPRNetConfig(Params):
         return self
 
 
-def conv(inputs: int, outputs: int, size: int) -> nn.Conv2d:
-    return nn.Conv2d(inputs, outputs, size, padding=size // 2, bias=False)
+conv1x1 = partial(nn.Conv2d, kernel_size=1, bias=False)
+conv3x3 = partial(nn.Conv2d, kernel_size=3, padding=1, bias=False)
 
 
 def split(x: Tensor, parts: int, dim: int) -> Tensor:
@@ -50,8 +52,8 @@ class ChannelAttentionBlock(nn.Module):
 
     def __init__(self, width: int, reduction: int) -> None:
         super().__init__()
-        self.conv1, self.conv2 = conv(width, width, 3), conv(width, width, 3)
-        self.squeeze, self.excite = conv(width, width // reduction, 1), conv(width // reduction, width, 1)
+        self.conv1, self.conv2 = conv3x3(width, width), conv3x3(width, width)
+        self.squeeze, self.excite = conv1x1(width, width // reduction), conv1x1(width // reduction, width)
 
     def forward(self, x: Tensor, slope: Tensor) -> Tensor:
         change = self.conv2(F.prelu(self.conv1(x), slope))
@@ -70,31 +72,25 @@ def in_turn(blocks: Iterable[nn.Module], x: Tensor, slope: Tensor) -> Tensor:
 
 
 class ShallowFeatures(nn.Module):
-    """A conv and a channel attention block, where each stage reads the image: (N, 3, H, W) -> (N, width, H, W)."""
+    """Where each stage reads the image: (N, 3, H, W) -> (N, width, H, W)."""
 
     def __init__(self, width: int, reduction: int) -> None:
         super().__init__()
-        self.conv = conv(3, width, 3)
+        self.conv = conv3x3(3, width)
         self.block = ChannelAttentionBlock(width, reduction)
 
     def forward(self, image: Tensor, slope: Tensor) -> Tensor:
         return self.block(self.conv(image), slope)
 
 
-class Resize(nn.Module):
-    """To another level of a U-Net: (N, inputs, H, W) -> (N, outputs, scale * H, scale * W), bilinear and a 1x1 conv."""
-
-    def __init__(self, inputs: int, outputs: int, scale: float) -> None:
-        super().__init__()
-        self.scale = scale
-        self.conv = conv(inputs, outputs, 1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.conv(F.interpolate(x, scale_factor=self.scale, mode="bilinear", align_corners=False))
+def resize(inputs: int, outputs: int, scale: float) -> nn.Module:
+    """To another level of a U-Net: (N, inputs, H, W) -> (N, outputs, scale * H, scale * W)."""
+    pixels = nn.Upsample(scale_factor=scale, mode="bilinear")
+    return nn.Sequential(OrderedDict(pixels=pixels, conv=conv1x1(inputs, outputs)))
 
 
 class CrossStageFusion(nn.Module):
-    """Adds what the stage before found at one level of its encoder and decoder: CSFF (Sec. 3.2, Fig. 3c and 3d)."""
+    """Adds one level of the U-Net of the stage before: CSFF (Sec. 3.2, Fig. 3c and 3d)."""
 
     def __init__(self, from_encoder: nn.Module, from_decoder: nn.Module) -> None:
         super().__init__()
@@ -105,23 +101,21 @@ class CrossStageFusion(nn.Module):
 
 
 class Encoder(nn.Module):
-    """Down half a U-Net (Fig. 3a): (N, widths[0], H, W) -> the levels, (N, widths[k], H / 2^k, W / 2^k).
-
-    With `fuses` it takes the levels of the stage before, of its encoder and of its decoder.
-    """
+    """Down half a U-Net (Fig. 3a): (N, widths[0], H, W) -> the levels, (N, widths[k], H / 2^k, W / 2^k). With
+    `fuses` it takes the levels of the stage before, of its encoder and of its decoder."""
 
     def __init__(self, widths: list[int], reduction: int, fuses: bool) -> None:
         super().__init__()
         self.levels = nn.ModuleList(attention_blocks(2, width, reduction) for width in widths)
-        self.downs = nn.ModuleList(Resize(fine, coarse, 0.5) for fine, coarse in pairwise(widths))
-        self.fusions = nn.ModuleList(CrossStageFusion(conv(w, w, 1), conv(w, w, 1)) for w in widths if fuses)
+        self.downs = nn.ModuleList(resize(fine, coarse, 0.5) for fine, coarse in pairwise(widths))
+        self.fusions = nn.ModuleList(CrossStageFusion(conv1x1(w, w), conv1x1(w, w)) for w in widths if fuses)
 
     def forward(self, x: Tensor, slope: Tensor, *before: list[Tensor]) -> list[Tensor]:
         outputs = []
         for k, level in enumerate(self.levels):
             x = in_turn(level, self.downs[k - 1](x) if k else x, slope)
             if self.fusions:
-                x = self.fusions[k](x, *(found[k] for found in before))
+                x = self.fusions[k](x, *(levels[k] for levels in before))
             outputs.append(x)
         return outputs
 
@@ -133,7 +127,7 @@ class Decoder(nn.Module):
         super().__init__()
         self.levels = nn.ModuleList(attention_blocks(2, width, reduction) for width in widths)
         self.skips = nn.ModuleList(ChannelAttentionBlock(width, reduction) for width in widths[:-1])
-        self.ups = nn.ModuleList(Resize(coarse, fine, 2) for fine, coarse in pairwise(widths))
+        self.ups = nn.ModuleList(resize(coarse, fine, 2) for fine, coarse in pairwise(widths))
 
     def forward(self, encoded: list[Tensor], slope: Tensor) -> list[Tensor]:
         outputs = [in_turn(self.levels[-1], encoded[-1], slope)]
@@ -144,14 +138,11 @@ class Decoder(nn.Module):
 
 
 class SupervisedAttention(nn.Module):
-    """Restores the image, and lets on to the next stage what that image finds useful: SAM (Sec. 3.3, Fig. 4).
-
-    x: (N, width, H, W), blurred: (N, 3, H, W) -> features like x, restored like blurred.
-    """
+    """Restores the image, and by it masks the features for the next stage: SAM (Sec. 3.3, Fig. 4)."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.features, self.image, self.mask = conv(width, width, 1), conv(width, 3, 1), conv(3, width, 1)
+        self.features, self.image, self.mask = conv1x1(width, width), conv1x1(width, 3), conv1x1(3, width)
 
     def forward(self, x: Tensor, blurred: Tensor) -> tuple[Tensor, Tensor]:
         restored = self.image(x) + blurred
@@ -159,11 +150,11 @@ class SupervisedAttention(nn.Module):
 
 
 class OriginalResolutionBlock(nn.Module):
-    """Channel attention blocks, a conv and a skip over all: ORB (Fig. 3b). (N, width, H, W) -> the same."""
+    """Channel attention blocks, a conv and a skip over all: ORB (Fig. 3b)."""
 
     def __init__(self, width: int, blocks: int, reduction: int) -> None:
         super().__init__()
-        self.body = attention_blocks(blocks, width, reduction).append(conv(width, width, 3))
+        self.body = attention_blocks(blocks, width, reduction).append(conv3x3(width, width))
 
     def forward(self, x: Tensor, slope: Tensor) -> Tensor:
         *blocks, tail = self.body
@@ -171,15 +162,12 @@ class OriginalResolutionBlock(nn.Module):
 
 
 def to_full_resolution(widths: list[int], outputs: int) -> nn.Sequential:
-    ups = [Resize(coarse, fine, 2) for coarse, fine in pairwise(reversed(widths))]
-    return nn.Sequential(*ups, conv(widths[0], outputs, 1))
+    ups = [resize(coarse, fine, 2) for coarse, fine in pairwise(reversed(widths))]
+    return nn.Sequential(*ups, conv1x1(widths[0], outputs))
 
 
 class OriginalResolutionNetwork(nn.Module):
-    """Three original resolution blocks, after each one level of stage 2: ORSNet (Sec. 3.1, Fig. 3b and 3d).
-
-    x: (N, width, H, W), encoded and decoded: the levels, (N, widths[k], H / 2^k, W / 2^k) -> like x.
-    """
+    """Three original resolution blocks, after each one level of stage 2: ORSNet (Sec. 3.1, Fig. 3b and 3d)."""
 
     def __init__(self, width: int, widths: list[int], blocks: int, reduction: int) -> None:
         super().__init__()
@@ -195,9 +183,7 @@ class OriginalResolutionNetwork(nn.Module):
 
 class MPRNet(nn.Module):
     """(N, 3, H, W) in [0, 1] -> [of stage 3, of stage 2, of stage 1], each of the same size and not clamped; the first
-    is the restored image, all three are trained. Any H and W are taken; what is no multiple of 8 is padded by
-    repeating the border and cut off again.
-    """
+    is the restored image, all three are trained. The border is repeated up to a multiple of 8."""
 
     multiple = 8  # H and W are halved into parts, and those twice more by the U-Net
 
@@ -208,12 +194,12 @@ class MPRNet(nn.Module):
         full = width + config.orsnet_growth
         self.slope = nn.Parameter(torch.full((1,), 0.25))
         self.shallow1, self.shallow2, self.shallow3 = (ShallowFeatures(width, reduction) for _ in range(3))
-        self.merge2, self.merge3 = conv(2 * width, width, 3), conv(2 * width, full, 3)
+        self.merge2, self.merge3 = conv3x3(2 * width, width), conv3x3(2 * width, full)
         self.encoder1, self.encoder2 = (Encoder(widths, reduction, fuses) for fuses in (False, True))
         self.decoder1, self.decoder2 = (Decoder(widths, reduction) for _ in range(2))
         self.attention1, self.attention2 = (SupervisedAttention(width) for _ in range(2))
         self.orsnet3 = OriginalResolutionNetwork(full, widths, config.blocks, reduction)
-        self.tail3 = conv(full, 3, 3)
+        self.tail3 = conv3x3(full, 3)
 
     def forward(self, blurred: Tensor) -> list[Tensor]:
         height, width = blurred.shape[-2:]

@@ -28,9 +28,8 @@ class DenseBlock(nn.Module):
     def __init__(self, width: int, growth: int, batch_norm: bool) -> None:
         super().__init__()
         outputs = [growth] * 4 + [width]
-        inputs = [width + i * growth for i in range(5)]
         self.convs = nn.ModuleList(
-            nn.Conv2d(i, o, 3, padding=1, bias=not batch_norm) for i, o in zip(inputs, outputs, strict=True)
+            nn.Conv2d(width + k * growth, outputs[k], 3, padding=1, bias=not batch_norm) for k in range(5)
         )
         self.norms = nn.ModuleList(nn.BatchNorm2d(o) if batch_norm else nn.Identity() for o in outputs)
 
@@ -56,8 +55,7 @@ class ResidualTrunk(nn.Module):
     """Head conv, `blocks` residual blocks with a skip over all, two convs: (N, in, H, W) -> (N, 3, H, W).
 
     With `downsample` d > 1 the trunk works on H / d x W / d: each d x d patch of pixels becomes channels at the
-    head and pixels again at the tail, which adds no layer. Any H and W are taken; what d does not divide is
-    padded by repeating the border and cut off again. Gives the change to the image, not the image.
+    head and pixels again at the tail, which adds no layer. The border is repeated up to a multiple of d.
     """
 
     def __init__(self, channels: int, config: TrunkConfig, batch_norm: bool) -> None:

@@ -1,10 +1,10 @@
 """SFT-Net: features modulated at every pixel by a condition (Wang et al., "Recovering Realistic Texture in Image
 Super-resolution by Deep Spatial Feature Transform", CVPR 2018), and a deblurring generator of ours that is built on it.
 
-`SFTNet` at scale 4 is the authors' super-resolving generator, conditioned by class probabilities. Ours are its form
-without change of size, the condition, and the skip from input to output.
+`SFTNet` at scale 4 is the authors', conditioned by class probabilities; other conditions and the skips are ours.
 """
 
+from functools import partial
 from typing import Literal
 
 from pydantic import PositiveInt
@@ -16,16 +16,18 @@ from dbgan.settings import Params
 SLOPE = 0.1  # of every LeakyReLU; they stand only where the condition is worked on
 
 
-class SFTConfig(Params):
+conv3x3 = partial(nn.Conv2d, kernel_size=3, padding=1)
+
+
+class TrunkConfig(Params):
     width: PositiveInt  # channels of the trunk
     blocks: PositiveInt  # residual blocks
-    condition_channels: PositiveInt  # features of the blurred image that are the condition
     condition_width: PositiveInt  # channels within the condition network
     shared_channels: PositiveInt  # channels that the condition network gives to every transform
 
 
-def conv3x3(inputs: int, outputs: int) -> nn.Conv2d:
-    return nn.Conv2d(inputs, outputs, 3, padding=1)
+class SFTConfig(TrunkConfig):
+    condition_channels: PositiveInt  # features of the blurred image that are the condition
 
 
 def pointwise_convs(channels: list[int]) -> nn.Sequential:
@@ -37,7 +39,7 @@ def pointwise_convs(channels: list[int]) -> nn.Sequential:
 
 
 class FeatureTransform(nn.Module):
-    """SFT layer (Sec. 3.1): features * (1 + scale) + shift, both computed from the condition at every pixel.
+    """SFT layer (Sec. 3.1): scale and shift of the features, both computed from the condition at every pixel.
 
     features: (N, width, H, W), condition: (N, shared, H, W) -> (N, width, H, W).
     """
@@ -68,21 +70,21 @@ class SFTNet(nn.Module):
     """Any H and W: image (N, 3, H, W) in [0, 1] and condition (N, condition_channels, scale * H, scale * W) ->
     (N, 3, scale * H, scale * W), not clamped. At scale 1 everything stays at full resolution."""
 
-    def __init__(self, config: SFTConfig, scale: Literal[1, 4]) -> None:
+    def __init__(self, config: TrunkConfig, condition_channels: int, scale: Literal[1, 4]) -> None:
         super().__init__()
         width, inner, shared = config.width, config.condition_width, config.shared_channels
         self.condition_network = nn.Sequential(
-            nn.Conv2d(config.condition_channels, inner, scale, stride=scale),
+            nn.Conv2d(condition_channels, inner, scale, stride=scale),
             nn.LeakyReLU(SLOPE),
             *pointwise_convs([inner] * 4 + [shared]),
         )
         self.head = conv3x3(3, width)
         self.trunk = nn.ModuleList(TransformedBlock(width, shared) for _ in range(config.blocks))
         self.trunk += [FeatureTransform(width, shared), conv3x3(width, width)]
-        layers: list[nn.Module] = []
+        self.tail = nn.Sequential()
         for _ in range(scale // 2):  # each doubles the resolution
-            layers += [conv3x3(width, 4 * width), nn.PixelShuffle(2), nn.ReLU()]
-        self.tail = nn.Sequential(*layers, conv3x3(width, width), nn.ReLU(), conv3x3(width, 3))
+            self.tail.extend([conv3x3(width, 4 * width), nn.PixelShuffle(2), nn.ReLU()])
+        self.tail.extend([conv3x3(width, width), nn.ReLU(), conv3x3(width, 3)])
 
     def forward(self, image: Tensor, condition: Tensor) -> Tensor:
         shared = self.condition_network(condition)  # (N, shared_channels, H, W)
@@ -94,11 +96,8 @@ class SFTNet(nn.Module):
 
 
 class SFTDeblurGenerator(nn.Module):
-    """Deblurring with the authors' trunk: (N, 3, H, W) in [0, 1] -> the same size, not clamped.
-
-    Ours: the condition is what two 5x5 convs see in the blurred image itself, and the network gives the change to
-    the image.
-    """
+    """(N, 3, H, W) in [0, 1] -> the same size, not clamped. The condition is what two 5x5 convs see in the blurred
+    image itself, and the network gives the change to the image."""
 
     def __init__(self, config: SFTConfig) -> None:
         super().__init__()
@@ -106,7 +105,7 @@ class SFTDeblurGenerator(nn.Module):
         self.condition = nn.Sequential(
             nn.Conv2d(3, channels, 5, padding=2), nn.LeakyReLU(SLOPE), nn.Conv2d(channels, channels, 5, padding=2)
         )
-        self.network = SFTNet(config, scale=1)
+        self.network = SFTNet(config, channels, scale=1)
 
     def forward(self, blurred: Tensor) -> Tensor:
         return blurred + self.network(blurred, self.condition(blurred))

@@ -4,6 +4,8 @@ The variant of BasicSR (2019), from which DBGAN's authors derived their generato
 convs at both ends for its 9x9, one conv more before the tail, and BatchNorm only if wanted.
 """
 
+from functools import partial
+
 import torch
 from pydantic import PositiveInt
 from torch import Tensor, nn
@@ -11,16 +13,14 @@ from torch.nn import functional as F
 
 from dbgan.settings import Params
 
+conv3x3 = partial(nn.Conv2d, kernel_size=3, padding=1)
+
 
 class SRResNetConfig(Params):
     width: PositiveInt  # channels of the trunk
     blocks: PositiveInt  # residual blocks, each of two convs
     batch_norm: bool  # BatchNorm after each conv of the blocks and after the conv that follows them
     skip: bool  # the input is added to the output; not in the published network
-
-
-def conv3x3(channels: int, outputs: int) -> nn.Conv2d:
-    return nn.Conv2d(channels, outputs, 3, padding=1)
 
 
 class ResidualBlock(nn.Module):
@@ -37,10 +37,9 @@ class ResidualBlock(nn.Module):
 
 
 class SRResNet(nn.Module):
-    """16 residual blocks of width 64 as published.
+    """16 residual blocks of width 64 as published. (N, 3, H, W) in [0, 1] -> the same size, not clamped.
 
-    (N, 3, H, W) in [0, 1] -> the same size, not clamped. With `skip`, which is ours, the network gives the change to
-    the image: it then learns to deblur in minutes, for it need not learn to copy.
+    With `skip`, which is ours, the network need not learn to copy: it learns to deblur in minutes.
     """
 
     def __init__(self, config: SRResNetConfig) -> None:

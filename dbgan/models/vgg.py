@@ -1,6 +1,5 @@
 """VGG-19 features for the perceptual loss: conv3_3, before its ReLU, of the image normalised as for ImageNet."""
 
-from collections import OrderedDict
 from pathlib import Path
 from typing import Self
 
@@ -12,8 +11,7 @@ from dbgan.models.tensor_files import read_tensors
 from dbgan.settings import Params
 
 RANDOM = "random"
-# torchvision's numbering of VGG-19 up to conv3_3 ("features.<n>"): channels of a conv in units of the width; 0: a pool.
-LAYERS = {0: 1, 2: 1, 4: 0, 5: 2, 7: 2, 9: 0, 10: 4, 12: 4, 14: 4}
+LAYERS = (1, 1, 0, 2, 2, 0, 4, 4, 4)  # up to conv3_3: channels of each conv in units of the width; 0: a pool
 
 
 class PerceptualParams(Params):
@@ -36,38 +34,28 @@ class VGGFeatures(nn.Module):
 
     def __init__(self, p: PerceptualParams) -> None:
         super().__init__()
-        layers: OrderedDict[str, nn.Module] = OrderedDict()
+        layers: list[nn.Module] = []  # numbered as torchvision's
         channels = 3
-        for n, layer in LAYERS.items():
+        for layer in LAYERS:
             if layer:
-                layers[str(n)] = nn.Conv2d(channels, layer * p.width, 3, padding=1)
-                layers[str(n + 1)] = nn.ReLU()
-                channels = layer * p.width
+                layers += [nn.Conv2d(channels, channels := layer * p.width, 3, padding=1), nn.ReLU()]
             else:
-                layers[str(n)] = nn.MaxPool2d(2)
-        del layers["15"]  # conv3_3 is taken before its ReLU
-        self.features = nn.Sequential(layers)
+                layers.append(nn.MaxPool2d(2))
+        self.features = nn.Sequential(*layers[:-1])
         self.register_buffer("mean", torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1), persistent=False)
-        if p.weights == RANDOM:
-            generator = torch.Generator().manual_seed(0)
-            for conv in self.features:
-                if isinstance(conv, nn.Conv2d):
-                    nn.init.kaiming_normal_(conv.weight, generator=generator)
-                    nn.init.zeros_(conv.bias)
-        else:
-            self.load_state_dict(self._from_file(Path(p.weights)))
+        generator = torch.Generator().manual_seed(0)
+        for conv in self.features:
+            if isinstance(conv, nn.Conv2d) and p.weights == RANDOM:
+                nn.init.kaiming_normal_(conv.weight, generator=generator)
+                nn.init.zeros_(conv.bias)
+        if p.weights != RANDOM:
+            try:
+                found = read_tensors(Path(p.weights))
+                self.load_state_dict({key: found[key] for key in self.state_dict() if key in found})
+            except (ValueError, RuntimeError) as error:
+                raise ValueError(f"perceptual.weights {p.weights}: {' '.join(str(error).split())}") from None
         self.requires_grad_(False).eval()
 
     def forward(self, image: Tensor) -> Tensor:
         return self.features((image - self.mean) / self.std)
-
-    def _from_file(self, path: Path) -> dict[str, Tensor]:
-        try:
-            found = read_tensors(path)
-            for key, ours in self.state_dict().items():
-                if getattr(found.get(key), "shape", None) != ours.shape:
-                    raise ValueError(f"{path}: {key} is missing or has another shape than in VGG-19")
-        except ValueError as error:
-            raise ValueError(f"perceptual.weights, {error}") from None
-        return {key: found[key] for key in self.state_dict()}

@@ -3,7 +3,6 @@
 The pipeline itself reads photographs as 8-bit RGB, see data/photos.py. Both accept and refuse the same files.
 """
 
-import struct
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -16,10 +15,11 @@ from dbgan.data import photos
 from dbgan.use import sixteen_bit
 
 EXIF_WIDTH, EXIF_HEIGHT = 0xA002, 0xA003  # tags
-QUALITY = 95  # of the formats that lose something
-LOSSY = ("JPEG", "WEBP", "AVIF", "HEIF")
-DEEP = ("PNG", "TIFF", "PPM", "JPEG2000")  # formats that keep 16 bits
-OPAQUE = ("JPEG", "PPM", "BMP")  # formats without transparency
+# TIFF tags about the photograph and its camera; the others lay out the file, or hold layers of the blurred photograph.
+DESCRIPTIVE = {270, 271, 272, 274, 282, 283, 296, 305, 306, 315, 316, 33432, ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo}
+LOSSY = {"JPEG", "WEBP", "AVIF", "HEIF"}
+DEEP = {"PNG", "TIFF", "PPM", "JPEG2000"}  # formats that keep 16 bits
+OPAQUE = {"JPEG", "PPM", "BMP"}  # formats without transparency
 
 
 @dataclass(frozen=True)
@@ -36,87 +36,63 @@ class Photo:
     note: str  # what could not be kept; "" when all could
 
 
+def written_as(path: Path) -> Path:
+    """The name under which a photograph is written: its own, but PNG's for files of 256 colours."""
+    return path.with_suffix(".png") if path.suffix.lower() == ".gif" else path
+
+
 def read(path: Path) -> Photo:
     """A photograph of any format that the pipeline takes; of several pictures the first.
 
     Raises ValueError naming the file when it cannot be read, or when the format of its name cannot hold it: before any
     work is done.
     """
-    form = _form(path)
+    form = Image.registered_extensions().get(written_as(path).suffix.lower(), "")
+    form = form.replace("MPO", "JPEG")  # several JPEG pictures
     with photos.opened(path) as (image, file):
         photo = _decode(image, file, form)
-    if not form:
+    if form not in Image.SAVE:
         raise ValueError(f"{path}: no photographs are written as {path.suffix or 'files without a suffix'}")
     if photo.pixels.dtype == np.uint16 and form not in DEEP:
         raise ValueError(f"{path}: {form} files do not hold its 16 bits; give it the name of a PNG or TIFF file")
     return photo
 
 
-def written_as(path: Path) -> Path:
-    """The name under which a photograph is written: its own, but PNG's for files of 256 colours."""
-    return path.with_suffix(".png") if path.suffix.lower() == ".gif" else path
-
-
-def _form(path: Path) -> str:
-    """Pillow's name of the format in which a photograph is written; "" for none."""
-    form = Image.registered_extensions().get(written_as(path).suffix.lower(), "")
-    return form.replace("MPO", "JPEG") if form in Image.SAVE else ""  # MPO: several JPEG pictures
-
-
 def _decode(image: Image.Image, file: BinaryIO, form: str) -> Photo:
     notes = [f"the first of {n} pictures"] if (n := getattr(image, "n_frames", 1)) > 1 else []
-    deep = sixteen_bit.is_deep(image, file)
-    exif, fault = _exif(image)
-    sampling = get_sampling(image) if image.format in ("JPEG", "MPO") else 0
-    icc = image.info.get("icc_profile")
-    if deep:
-        pixels, changed = sixteen_bit.decode(photos.content_of(file), image.format), ""
+    pixels, icc = sixteen_bit.decode(image, file), image.info.get("icc_profile")
+    exif = Image.Exif()
+    try:  # before the pixels, with which Pillow turns a TIFF file and drops its orientation
+        kept = image.getexif()
+        for tag in set(kept) - DESCRIPTIVE if image.format == "TIFF" else ():
+            del kept[tag]
+        exif.load(kept.tobytes() if kept else b"")
+    except Exception:  # of nearly every kind
+        exif, notes = Image.Exif(), [*notes, "damaged EXIF data are left out"]
+    turn = photos.UPRIGHT.get(exif.get(photos.ORIENTATION, 1))
+    if pixels is not None:
+        pixels = turn(pixels) if turn else pixels
     else:
         image.load()
-        pixels, changed = _levels(image)
-    orientation = exif.get(photos.ORIENTATION, 1)
-    if deep or image.format != "TIFF":  # which Pillow has turned itself
-        pixels = photos.UPRIGHT.get(orientation, np.asarray)(pixels)
+        pixels = turn(_levels(image)) if turn and image.format != "TIFF" else _levels(image)
+        if image.mode in ("CMYK", "YCbCr", "LAB", "HSV"):
+            icc, notes = None, [*notes, f"{image.mode} written as RGB"]
     colours = 3 if pixels.shape[2] > 2 else 1
     alpha = np.ascontiguousarray(pixels[..., colours:]) if pixels.shape[2] > colours else None
     if alpha is not None and form in OPAQUE:
         alpha, notes = None, [*notes, f"{form} files have no transparency, it is dropped"]
-    return Photo(
-        np.ascontiguousarray(pixels[..., :colours]),
-        alpha,
-        None if changed else icc,
-        _upright(exif, *pixels.shape[:2]),
-        max(sampling, 0),
-        orientation in photos.UPRIGHT,
-        form,
-        ", ".join(filter(None, [*notes, changed, fault])),
-    )
+    pixels = np.ascontiguousarray(pixels[..., :colours])
+    sampling = max(get_sampling(image), 0) if image.format in ("JPEG", "MPO") else 0
+    return Photo(pixels, alpha, icc, _upright(exif, *pixels.shape[:2]), sampling, bool(turn), form, ", ".join(notes))
 
 
-def _levels(image: Image.Image) -> tuple[np.ndarray, str]:
-    """(H, W, C) in the picture's own depth, and what had to be converted, which makes its colour profile void."""
+def _levels(image: Image.Image) -> np.ndarray:
+    """(H, W, C) in the picture's own depth: grey or RGB, with alpha where there is transparency."""
     if image.mode[0] == "I" or image.mode == "F":
-        return photos.grey_levels(image)[..., None], ""
-    alpha = image.has_transparency_data
-    grey = image.mode in ("1", "L", "LA", "La")
-    mode = ("LA" if alpha else "L") if grey else ("RGBA" if alpha else "RGB")
-    changed = f"{image.mode} written as RGB" if image.mode in ("CMYK", "YCbCr", "LAB", "HSV") else ""
-    levels = np.array(image if image.mode == mode else image.convert(mode))
-    return levels if levels.ndim == 3 else levels[..., None], changed
-
-
-def _exif(image: Image.Image) -> tuple[Image.Exif, str]:
-    """Camera data; none, and a note, when they are damaged. Read before the pixels, with which Pillow turns a TIFF file
-    and drops its orientation."""
-    copy = Image.Exif()
-    try:
-        exif = image.getexif()
-        for tag in set(exif) - sixteen_bit.DESCRIPTIVE if image.format == "TIFF" else ():
-            del exif[tag]
-        copy.load(exif.tobytes() if exif else b"")
-        return copy, ""
-    except (struct.error, ValueError, TypeError, KeyError, AttributeError, SyntaxError, OverflowError):
-        return Image.Exif(), "damaged EXIF data are left out"
+        return photos.grey_levels(image)[..., None]
+    mode = "L" if image.mode in ("1", "L", "LA", "La") else "RGB"
+    mode += "A" if image.has_transparency_data else ""
+    return np.atleast_3d(image if image.mode == mode else image.convert(mode))
 
 
 def _upright(exif: Image.Exif, height: int, width: int) -> bytes:
@@ -137,17 +113,13 @@ def write(path: Path, photo: Photo, pixels: np.ndarray) -> None:
     """
     if photo.alpha is not None:
         pixels = np.concatenate([pixels, photo.alpha], axis=2)
-    if photo.form == "PNG":
-        return sixteen_bit.write_png(path, pixels, photo.icc, photo.exif)
-    if photo.form == "TIFF":
-        return sixteen_bit.write_tiff(path, pixels, photo.icc, photo.exif)
+    if photo.form in ("PNG", "TIFF"):
+        writer = sixteen_bit.write_png if photo.form == "PNG" else sixteen_bit.write_tiff
+        return writer(path, pixels, photo.icc, photo.exif)
     if pixels.dtype == np.uint16 and (photo.form == "JPEG2000" or pixels.shape[2] > 1):
         return sixteen_bit.write_bare(path, pixels, photo.form)
     options: dict[str, Any] = {"icc_profile": photo.icc} if photo.icc else {}
-    if photo.exif:
-        options["exif"] = photo.exif
-    if photo.form in LOSSY:
-        options["quality"] = QUALITY
-    if photo.form == "JPEG" and pixels.shape[2] == 3:
-        options["subsampling"] = photo.sampling
+    options |= {"exif": photo.exif} if photo.exif else {}
+    options |= {"quality": 95} if photo.form in LOSSY else {}
+    options |= {"subsampling": photo.sampling} if photo.form == "JPEG" and pixels.shape[2] == 3 else {}
     Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels).save(path, format=photo.form, **options)

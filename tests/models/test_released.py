@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from dbgan.models.build import DEBLUR
-from dbgan.models.released import AS_PUBLISHED, RELEASED, SLOPE, load_released
+from dbgan.models.released import SLOPE, authors_name, load_released, published
 
 COUNTER = "num_batches_tracked"
 DBGAN = {"width": 64, "blocks": 16, "growth": 32, "downsample": 1}
