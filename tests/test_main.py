@@ -12,7 +12,7 @@ from dbgan import checkpoint
 from dbgan.__main__ import app
 from dbgan.data import photos
 from dbgan.models.build import BLUR, DEBLUR, new_generator
-from dbgan.models.released import deblurgan_key
+from dbgan.models.released import authors_name
 from dbgan.use import photo_files
 from dbgan.use.inference import restore
 
@@ -109,7 +109,7 @@ def test_deblurgans_authors_file_takes_photographs_in_0_to_1(place, photo):
     state = new_generator("deblurgan", config, 0, 0.1).state_dict()
     state |= {key: torch.zeros_like(state[key]) for key in ("tail.weight", "tail.bias")}
     sizes = config.model_dump()
-    torch.save({deblurgan_key(key, sizes): value for key, value in state.items()}, place / "theirs.pth")
+    torch.save({authors_name("deblurgan", key, sizes): value for key, value in state.items()}, place / "theirs.pth")
     result = run("deblur in/a.png --out out --released deblurgan theirs.pth")
     assert result.exit_code == 0, result.output
     assert np.array_equal(photos.read(place / "out/a.png")[0], photo(0))

@@ -4,15 +4,23 @@ import glob
 import os
 import sys
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection
 from pathlib import Path
+from typing import Annotated
 
+import numpy as np
+import torch
 import typer
 
-from dbgan import utils
+from dbgan import checkpoint, utils
 from dbgan.data import photos
+from dbgan.use import photo_files
 
 MARGIN = 16  # pixels mirrored around a photograph, as `evaluate.margin` in params.yaml
+
+Inputs = Annotated[list[str], typer.Argument(metavar="INPUT", help='Photographs, folders, or patterns ("*.jpg").')]
+Tile = Annotated[int, typer.Option(min=32, help="Pixels a side of the tiles: larger ones need more memory.")]
+Force = Annotated[bool, typer.Option("--force", help="Make results anew that are there already.")]
 
 Job = tuple[Path, list[Path]]  # a photograph and the files that it becomes
 
@@ -24,20 +32,19 @@ def jobs(inputs: list[str], out: Path, targets: Callable[[Path], list[Path]]) ->
     """
     if out.exists() and not out.is_dir():
         raise ValueError(f"{out}: is no folder")
-    found = photographs(inputs, out)
-    sources = {file.resolve() for file, _ in found}
+    all_jobs = [(file, targets(name)) for file, name in photographs(inputs, out)]
+    sources = {file.resolve() for file, _ in all_jobs}
     makers: dict[Path, Path] = {}
-    for file, name in found:
-        for target in targets(name):
+    for file, made in all_jobs:
+        for target in made:
             if target.resolve() in sources:
                 raise ValueError(f"{target}: is one of the inputs; choose another folder for the results")
-            if target in makers:
-                raise ValueError(f"{makers[target]} and {file}: both would become {target}; run them one by one")
-            makers[target] = file
-    return [(file, targets(name)) for file, name in found]
+            if (other := makers.setdefault(target, file)) != file:
+                raise ValueError(f"{other} and {file}: both would become {target}; run them one by one")
+    return all_jobs
 
 
-def photographs(inputs: Iterable[str], out: Path) -> list[tuple[Path, Path]]:
+def photographs(inputs: list[str], out: Path) -> list[tuple[Path, Path]]:
     """Files, folders and patterns such as "*.jpg" -> each photograph and its path in the folder of results.
 
     What lies in `out` is no input, unless it is named itself. Raises ValueError for an input that gives none.
@@ -46,7 +53,7 @@ def photographs(inputs: Iterable[str], out: Path) -> list[tuple[Path, Path]]:
     def outside(path: Path) -> bool:
         return not path.resolve().is_relative_to(out.resolve())
 
-    found: dict[tuple[Path, Path], tuple[Path, Path]] = {}
+    listed: dict[tuple[Path, Path], tuple[Path, Path]] = {}
     for given in inputs:
         paths = [Path(given)]
         if not paths[0].exists():
@@ -57,12 +64,22 @@ def photographs(inputs: Iterable[str], out: Path) -> list[tuple[Path, Path]]:
             pairs += [(folder / name, name) for name in photos.find(folder) if outside(folder / name)]
         if not pairs:
             raise ValueError(f"{given}: there are no such photographs, or only in {out}")
-        found |= {(file.resolve(), name): (file, name) for file, name in pairs}
-    return list(found.values())
+        listed |= {(file.resolve(), name): (file, name) for file, name in pairs}
+    return list(listed.values())
 
 
-def each(all_jobs: list[Job], work: Callable[[Path, list[Path]], str], force: bool, verb: str) -> None:
-    """Do all jobs except those whose results are there; `work` makes the files and returns a note, "" for none.
+def network(weights: Path | None, default: str, names: Collection[str]) -> torch.nn.Module:
+    """The network of the user's weights file, or of the repository's last run."""
+    trained = utils.project_root() / "models" / default
+    if not weights and not trained.is_file():
+        raise ValueError(f"{trained}: no network is trained yet; run `dvc repro` first, or name one by --model")
+    return checkpoint.load(weights or trained, names)
+
+
+def each(
+    all_jobs: list[Job], work: Callable[[photo_files.Photo, Path, Path], np.ndarray], force: bool, verb: str
+) -> None:
+    """Write all results that are not there yet: the pixels that `work` makes of a photograph, its file and the target.
 
     A photograph that fails costs one line on stderr; the others go on, and the exit code is 1 at the end.
     """
@@ -72,9 +89,16 @@ def each(all_jobs: list[Job], work: Callable[[Path, list[Path]], str], force: bo
     for file, targets in bar:
         missing = targets if force else [target for target in targets if not target.exists()]
         kept += len(targets) - len(missing)
+        if not missing:
+            continue
         try:
-            if missing and (note := work(file, missing)):
-                bar.write(f"{file}: {note}", file=sys.stderr)
+            photo = photo_files.read(file)
+            for target in missing:
+                pixels = work(photo, file, target)
+                with utils.atomic_write(target) as part:
+                    photo_files.write(part, photo, pixels)
+            if photo.note:
+                bar.write(f"{file}: {photo.note}", file=sys.stderr)
         except Exception as error:  # of an encoder, a network or a full memory: the other photographs go on
             if os.environ.get("DBGAN_TRACEBACK"):
                 raise
@@ -86,12 +110,3 @@ def each(all_jobs: list[Job], work: Callable[[Path, list[Path]], str], force: bo
     if failed:
         utils.log(f"{verb}: {failed} of {len(all_jobs)} photographs failed")
         raise typer.Exit(1)
-
-
-def weights(path: Path | None, default: str) -> Path:
-    """The weights file to use: the user's, or that of the repository's last run."""
-    if path:
-        return path
-    if not (trained := utils.project_root() / "models" / default).is_file():
-        raise ValueError(f"{trained}: no network is trained yet; run `dvc repro` first, or name one by --model")
-    return trained

@@ -1,6 +1,7 @@
 """Photographs of any size through a network in bounded memory: tiles without seams, the mean of eight turns."""
 
 from collections.abc import Callable
+from functools import partial
 from itertools import product
 from typing import NamedTuple
 
@@ -49,55 +50,43 @@ def restore(
     noise_map = None if noise is None else noise(torch.empty(1).expand(1, 3, len(rows), len(columns)))
     multiple = getattr(network, "multiple", 1)
 
-    def seeing(row: slice, column: slice) -> Function:
-        """The network with its part of the noise map."""
-        if noise_map is None:
-            return in_unit_range(network)
-        part = noise_map[..., row, column].to(device)
-        return in_unit_range(lambda image: network(image, part.expand(-1, -1, *image.shape[-2:])))
+    def function(image: Tensor, row: slice = slice(1), column: slice = slice(1)) -> Tensor:
+        """The network with its part of the noise map; of several outputs, MPRNet's stages, the first."""
+        noises = (
+            () if noise_map is None else (noise_map[..., row, column].to(device).expand(-1, -1, *image.shape[-2:]),)
+        )
+        output = network(image, *noises)
+        return (output[0] if isinstance(output, list) else output).clamp(0, 1)
 
     overlap = fade = 0
     if max(len(rows), len(columns)) > tile:
-        distance = reach(seeing(slice(1), slice(1)), multiple, device)
+        distance = reach(function, multiple, device)
         overlap = -(-BLIND // multiple) * multiple if distance is None else distance
         fade = overlap // 2 if distance is None else 0  # tiles of a network with a limited reach agree
     tiles = list(product(*(cells(size, margin, tile, overlap, fade, multiple) for size in photo.shape[:2])))
     restored = np.zeros(photo.shape, np.float32 if fade else photo.dtype)
     for row, column in utils.progress(tiles, desc=name, unit="tile", leave=False) if name and tiles[1:] else tiles:
-        image = photos.to_float(photo[np.ix_(rows[row.seen], columns[column.seen])])
-        function = seeing(row.seen, column.seen)
-        function = mean_of_turns(function, multiple) if ensemble else function
-        result = function(image[None].expand(1, 3, -1, -1).to(device))[0, :, row.within, column.within]
+        image = photos.to_float(photo[np.ix_(rows[row.seen], columns[column.seen])])[None].expand(1, 3, -1, -1)
+        of_tile = partial(function, row=row.seen, column=column.seen)
+        of_tile = mean_of_turns(of_tile, multiple) if ensemble else of_tile
+        result = of_tile(image.to(device))[0, :, row.within, column.within]
         levels = photos.to_levels(result.mean(0, keepdim=True) if photo.shape[2] == 1 else result, photo.dtype)
         weight = row.weight[:, None, None] * column.weight[:, None]
         restored[row.kept, column.kept] += (weight * levels).astype(restored.dtype)
     return np.rint(restored).astype(photo.dtype)
 
 
-def in_unit_range(network: Callable[[Tensor], Tensor | list[Tensor]]) -> Function:
-    """`network` as a function of one image in [0, 1], clamped; of a list, e.g. MPRNet's stages, the first."""
-
-    def function(image: Tensor) -> Tensor:
-        restored = network(image)
-        return (restored[0] if isinstance(restored, list) else restored).clamp(0, 1)
-
-    return function
-
-
 def mean_of_turns(function: Function, multiple: int) -> Function:
-    """`function` of the image turned and mirrored in all eight ways, turned back: eight times as slow.
-
-    The image is padded to `multiple`, so that the network's grid lies alike in all turns and tiles.
-    """
+    """Of the image in all eight turns and mirrorings. It is padded to `multiple`, so that the network's grid lies alike
+    in all turns and tiles."""
 
     def mean(image: Tensor) -> Tensor:
         height, width = image.shape[-2:]
         image = F.pad(image, (0, -width % multiple, 0, -height % multiple), mode="replicate")
         total = torch.zeros_like(image)
-        for turns, mirror in product(range(4), (False, True)):
-            restored = function(torch.rot90(image.flip(-1) if mirror else image, turns, (-2, -1)))
-            back = torch.rot90(restored, -turns, (-2, -1))
-            total += back.flip(-1) if mirror else back
+        for turns, axes in product(range(4), ([], [-1])):
+            restored = function(torch.rot90(image.flip(axes), turns, (-2, -1)))
+            total += torch.rot90(restored, -turns, (-2, -1)).flip(axes)
         return (total / 8)[..., :height, :width]
 
     return mean
@@ -115,20 +104,16 @@ def cells(size: int, margin: int, tile: int, overlap: int, fade: int, multiple: 
     """The tiles along one axis, of about equal sides and never more than `tile` but for rounding up to `multiple`, the
     network's own grid. They see each other by `overlap` and fade into each other by `fade` to both sides."""
     length = size + 2 * margin
-    count = -(-length // tile)
-    side = -(-length // (count * multiple)) * multiple
+    side = -(-length // (-(-length // tile) * multiple)) * multiple
     tiles, total = [], np.zeros(size, np.float32)
-    for start, end in ((start, min(start + side, length)) for start in range(0, length, side)):
+    for start in range(0, length, side):
+        end = min(start + side, length)
         if max(start, margin) >= min(end, margin + size):
             continue  # in the margin alone
         seen = slice(max(start - overlap, 0), min(end + overlap, length))
         kept = slice(max(start - fade, margin), min(end + fade, margin + size))
         pixels = np.arange(kept.start, kept.stop, dtype=np.float32) + 0.5
-        weight = np.ones_like(pixels)
-        if fade and start:
-            weight = np.minimum(weight, (pixels - start + fade) / (2 * fade))
-        if fade and end < length:
-            weight = np.minimum(weight, (end + fade - pixels) / (2 * fade))
+        weight = np.clip(0.5 + np.minimum(pixels - start, end - pixels) / (2 * fade or 1), 0, 1)
         of_photo = slice(kept.start - margin, kept.stop - margin)
         total[of_photo] += weight
         tiles.append(Cell(seen, of_photo, slice(kept.start - seen.start, kept.stop - seen.start), weight))

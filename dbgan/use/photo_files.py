@@ -3,21 +3,26 @@
 The pipeline itself reads photographs as 8-bit RGB, see data/photos.py. Both accept and refuse the same files.
 """
 
+import io
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import imagecodecs
 import numpy as np
+import tifffile
 from PIL import ExifTags, Image
 from PIL.JpegImagePlugin import get_sampling
+from PIL.PngImagePlugin import putchunk
 
 from dbgan.data import photos
-from dbgan.use import sixteen_bit
 
-EXIF_WIDTH, EXIF_HEIGHT = 0xA002, 0xA003  # tags
 # TIFF tags about the photograph and its camera; the others lay out the file, or hold layers of the blurred photograph.
 DESCRIPTIVE = {270, 271, 272, 274, 282, 283, 296, 305, 306, 315, 316, 33432, ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo}
 LOSSY = {"JPEG", "WEBP", "AVIF", "HEIF"}
+PNG_HEADER = 33  # bytes of the signature and of the chunk that must come first
+JPEG2000_SIZE, DEPTH_AT = b"\xff\x4f\xff\x51", 42  # its header begins so; there is the first channel's depth less 1
 DEEP = {"PNG", "TIFF", "PPM", "JPEG2000"}  # formats that keep 16 bits
 OPAQUE = {"JPEG", "PPM", "BMP"}  # formats without transparency
 
@@ -60,7 +65,7 @@ def read(path: Path) -> Photo:
 
 def _decode(image: Image.Image, file: BinaryIO, form: str) -> Photo:
     notes = [f"the first of {n} pictures"] if (n := getattr(image, "n_frames", 1)) > 1 else []
-    pixels, icc = sixteen_bit.decode(image, file), image.info.get("icc_profile")
+    pixels, icc = _sixteen_bits(image, file), image.info.get("icc_profile")
     exif = Image.Exif()
     try:  # before the pixels, with which Pillow turns a TIFF file and drops its orientation
         kept = image.getexif()
@@ -82,8 +87,43 @@ def _decode(image: Image.Image, file: BinaryIO, form: str) -> Photo:
     if alpha is not None and form in OPAQUE:
         alpha, notes = None, [*notes, f"{form} files have no transparency, it is dropped"]
     pixels = np.ascontiguousarray(pixels[..., :colours])
+    if exif:
+        exif[photos.ORIENTATION] = 1
     sampling = max(get_sampling(image), 0) if image.format in ("JPEG", "MPO") else 0
-    return Photo(pixels, alpha, icc, _upright(exif, *pixels.shape[:2]), sampling, bool(turn), form, ", ".join(notes))
+    return Photo(pixels, alpha, icc, exif.tobytes() if exif else b"", sampling, bool(turn), form, ", ".join(notes))
+
+
+def _sixteen_bits(image: Any, file: BinaryIO) -> np.ndarray | None:
+    """(H, W, C) uint16 of a photograph, opened by Pillow and not loaded yet, that has 16 bits which Pillow would read
+    as 8; None of any other. Not turned. Raises an error when it is damaged."""
+    if image.mode not in ("RGB", "RGBA", "RGBX", "LA") or not image.tile:
+        return None
+    content = photos.content_of(file)
+    decoder, _, start, options = image.tile[0]
+    if image.format == "PNG" and "16" in str(options):
+        return imagecodecs.png_decode(content)
+    if image.format == "JPEG2000" and content[content.find(JPEG2000_SIZE) + DEPTH_AT] & 0x7F == 15:
+        return imagecodecs.jpeg2k_decode(content)
+    if image.format == "PPM" and decoder == "ppm" and options[1] == 65535:  # its figures not as text
+        levels = np.frombuffer(content, ">u2", image.height * image.width * 3, start)
+        return levels.reshape(image.height, image.width, 3).astype(np.uint16)
+    if image.format == "TIFF" and max(image.tag_v2.get(258, (8,))) == 16:
+        page = tifffile.TiffFile(io.BytesIO(content)).pages.first
+        levels = page.asarray() if page.axes.endswith("S") else np.moveaxis(page.asarray(), 0, -1)
+        return _straight(levels, page.extrasamples)
+    return None
+
+
+def _straight(levels: np.ndarray, extra: tuple[int, ...]) -> np.ndarray:
+    """Colours and, where there is one, the alpha that they are not multiplied by, of a TIFF file's channels. Of its
+    `extra` channels one that is no alpha, a mask for example, is left out."""
+    levels, alpha = np.split(levels, [levels.shape[2] - len(extra)], axis=2)
+    if not extra or extra[0] == tifffile.EXTRASAMPLE.UNSPECIFIED:
+        return levels
+    alpha = alpha[..., :1]
+    if extra[0] == tifffile.EXTRASAMPLE.ASSOCALPHA:
+        levels = np.rint((levels * (np.float32(65535) / np.maximum(alpha, 1))).clip(0, 65535)).astype(np.uint16)
+    return np.concatenate([levels, alpha], axis=2)
 
 
 def _levels(image: Image.Image) -> np.ndarray:
@@ -95,17 +135,6 @@ def _levels(image: Image.Image) -> np.ndarray:
     return np.atleast_3d(image if image.mode == mode else image.convert(mode))
 
 
-def _upright(exif: Image.Exif, height: int, width: int) -> bytes:
-    if not exif:
-        return b""
-    exif[photos.ORIENTATION] = 1
-    if ExifTags.IFD.Exif in exif:  # looking for it would make one
-        camera = exif.get_ifd(ExifTags.IFD.Exif)
-        if EXIF_WIDTH in camera and EXIF_HEIGHT in camera:
-            camera[EXIF_WIDTH], camera[EXIF_HEIGHT] = width, height
-    return exif.tobytes()
-
-
 def write(path: Path, photo: Photo, pixels: np.ndarray) -> None:
     """Write `pixels`, made of those of `photo`, in its format with all that belongs to it.
 
@@ -113,13 +142,48 @@ def write(path: Path, photo: Photo, pixels: np.ndarray) -> None:
     """
     if photo.alpha is not None:
         pixels = np.concatenate([pixels, photo.alpha], axis=2)
-    if photo.form in ("PNG", "TIFF"):
-        writer = sixteen_bit.write_png if photo.form == "PNG" else sixteen_bit.write_tiff
-        return writer(path, pixels, photo.icc, photo.exif)
-    if pixels.dtype == np.uint16 and (photo.form == "JPEG2000" or pixels.shape[2] > 1):
-        return sixteen_bit.write_bare(path, pixels, photo.form)
-    options: dict[str, Any] = {"icc_profile": photo.icc} if photo.icc else {}
-    options |= {"exif": photo.exif} if photo.exif else {}
-    options |= {"quality": 95} if photo.form in LOSSY else {}
-    options |= {"subsampling": photo.sampling} if photo.form == "JPEG" and pixels.shape[2] == 3 else {}
-    Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels).save(path, format=photo.form, **options)
+    levels = pixels[..., 0] if pixels.shape[2] == 1 else pixels
+    if photo.form == "PNG":
+        _write_png(path, levels, photo.icc, photo.exif)
+    elif photo.form == "TIFF":
+        _write_tiff(path, pixels, photo.icc, photo.exif)
+    elif photo.form == "JPEG2000" and levels.dtype == np.uint16:
+        path.write_bytes(imagecodecs.jpeg2k_encode(levels, level=0, reversible=True))
+    elif photo.form == "PPM" and levels.dtype == np.uint16 and levels.ndim == 3:
+        path.write_bytes(b"P6\n%d %d\n65535\n" % levels.shape[1::-1] + levels.astype(">u2").tobytes())
+    else:
+        options: dict[str, Any] = {"icc_profile": photo.icc} if photo.icc else {}
+        options |= {"exif": photo.exif} if photo.exif else {}
+        options |= {"quality": 95} if photo.form in LOSSY else {}
+        options |= {"subsampling": photo.sampling} if photo.form == "JPEG" and levels.ndim == 3 else {}
+        Image.fromarray(levels).save(path, format=photo.form, **options)
+
+
+def _write_png(path: Path, levels: np.ndarray, icc: bytes | None, exif: bytes) -> None:
+    """By libpng, which writes 16 bits. Photographs are too noisy to repeat themselves: run lengths pack them as small as
+    a full search, in a third of the time."""
+    encoded = imagecodecs.png_encode(levels, strategy=zlib.Z_RLE, filter=imagecodecs.PNG.FILTER.PAETH)
+    with path.open("wb") as file:
+        file.write(encoded[:PNG_HEADER])
+        if icc:
+            putchunk(file, b"iCCP", b"ICC Profile\0\0" + zlib.compress(icc))
+        if exif:
+            putchunk(file, b"eXIf", exif.removeprefix(b"Exif\0\0"))
+        file.write(memoryview(encoded)[PNG_HEADER:])
+
+
+def _write_tiff(path: Path, pixels: np.ndarray, icc: bytes | None, exif: bytes) -> None:
+    """With all camera data, which neither Pillow nor tifffile write beside deflated pixels. Without pixels a TIFF file is
+    what EXIF data are: one strip follows, of deflated differences of neighbours."""
+    height, width, channels = pixels.shape
+    strip = imagecodecs.deflate_encode(imagecodecs.delta_encode(pixels, axis=1).astype(pixels.dtype.newbyteorder("<")))
+    tags = Image.Exif()
+    tags.load(exif)
+    tags.endian = "<"
+    tags.update({256: width, 257: height, 258: (8 * pixels.itemsize,) * channels, 262: 2 if channels > 2 else 1})
+    tags.update({259: 8, 317: 2, 273: 0, 277: channels, 278: height, 279: len(strip), 284: 1})
+    if channels in (2, 4):
+        tags[338] = 2  # alpha that the colours are not multiplied by
+    if icc:
+        tags[34675] = icc
+    path.write_bytes(tags.tobytes().removeprefix(b"Exif\0\0") + strip)

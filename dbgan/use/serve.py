@@ -36,28 +36,27 @@ class Restorer(PythonModel):
         data = data.tolist() if isinstance(data, np.ndarray) and data.dtype.kind in "UO" else data  # arrays of texts
         try:
             with self.one_at_a_time:
-                if isinstance(data, bytes | str):
-                    return self.file(data)
-                if isinstance(data, list) and data and isinstance(data[0], bytes | str):
-                    return [self.file(one) for one in data]
-                return self.array(np.asarray(data))
+                return self.restored(data)
         except (ValueError, TypeError) as error:
             message = " ".join(str(error).split())
             raise mlflow.MlflowException(message, error_code=INVALID_PARAMETER_VALUE) from None
 
-    def file(self, given: bytes | str) -> bytes | str:
-        content = base64.b64decode(given) if isinstance(given, str) else given
-        png = io.BytesIO()
-        Image.fromarray(self.array(photos.decode(content, "the image")[0])).save(png, "PNG")
-        return base64.b64encode(png.getvalue()).decode() if isinstance(given, str) else png.getvalue()
-
-    def array(self, images: np.ndarray) -> np.ndarray:
+    def restored(self, data: Any) -> Any:
+        if isinstance(data, list) and data and isinstance(data[0], bytes | str):
+            return [self.restored(one) for one in data]
+        if isinstance(data, str):
+            return base64.b64encode(self.restored(base64.b64decode(data))).decode()
+        if isinstance(data, bytes):
+            png = io.BytesIO()
+            Image.fromarray(self.restored(photos.decode(data, "the image")[0])).save(png, "PNG")
+            return png.getvalue()
+        images = np.asarray(data)
+        if images.ndim == 4:
+            return np.stack([self.restored(image) for image in images])
         levels = images.astype(np.uint8)
-        if images.ndim not in (3, 4) or images.shape[-1] != 3 or not images.size or (levels != images).any():
+        if images.ndim != 3 or images.shape[-1] != 3 or not images.size or (levels != images).any():
             needed = "(height, width, 3) or (number, height, width, 3) of whole numbers from 0 to 255, or an image file"
             raise ValueError(f"{images.dtype} of shape {images.shape}; needed is {needed}")
-        if images.ndim == 4:
-            return np.stack([self.array(image) for image in images])
         return inference.restore(self.network, levels, self.margin, device=self.device)
 
 
