@@ -160,8 +160,8 @@ def write(path: Path, photo: Photo, pixels: np.ndarray) -> None:
 
 
 def _write_png(path: Path, levels: np.ndarray, icc: bytes | None, exif: bytes) -> None:
-    """By libpng, which writes 16 bits. Photographs are too noisy to repeat themselves: run lengths pack them as small as
-    a full search, in a third of the time."""
+    """By libpng, which writes 16 bits. Photographs are too noisy to repeat themselves: run lengths pack them as small
+    as a full search, in a third of the time."""
     encoded = imagecodecs.png_encode(levels, strategy=zlib.Z_RLE, filter=imagecodecs.PNG.FILTER.PAETH)
     with path.open("wb") as file:
         file.write(encoded[:PNG_HEADER])
@@ -173,8 +173,8 @@ def _write_png(path: Path, levels: np.ndarray, icc: bytes | None, exif: bytes) -
 
 
 def _write_tiff(path: Path, pixels: np.ndarray, icc: bytes | None, exif: bytes) -> None:
-    """With all camera data, which neither Pillow nor tifffile write beside deflated pixels. Without pixels a TIFF file is
-    what EXIF data are: one strip follows, of deflated differences of neighbours."""
+    """With all camera data, which neither Pillow nor tifffile write beside deflated pixels. But for the pixels a TIFF
+    file is what EXIF data are: one strip follows, of deflated differences of neighbours."""
     height, width, channels = pixels.shape
     strip = imagecodecs.deflate_encode(imagecodecs.delta_encode(pixels, axis=1).astype(pixels.dtype.newbyteorder("<")))
     tags = Image.Exif()

@@ -1,8 +1,9 @@
 """Authors' checkpoint files: their networks to the last tensor, in every wrapping, and one line for all other files."""
 
+import re
 import zlib
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -11,7 +12,6 @@ from golden_recipe import assert_golden, fill, unit_input
 from safetensors.torch import save_file
 from torch import nn
 
-from dbgan.models.build import DEBLUR
 from dbgan.models.released import SLOPE, authors_name, load_released, published
 
 COUNTER = "num_batches_tracked"
@@ -21,6 +21,8 @@ DEBLURGAN = {"width": 64, "blocks": 9, "dropout": True, "running_statistics": Tr
 SFTNET = {"width": 64, "blocks": 16, "condition_channels": 8, "condition_width": 128, "shared_channels": 32}
 MPRNET = {"width": 96, "unet_growth": 48, "orsnet_growth": 32, "blocks": 8, "reduction": 4, "parts": 2}
 NAFNET = {"encoder_blocks": [1, 1, 1, 28], "middle_blocks": 1, "decoder_blocks": [1, 1, 1, 1]}
+DEBLURGAN_2017 = DEBLURGAN | {"running_statistics": False}
+LOCAL = {"train_size": 64}
 NAFNET32, NAFNET64 = (NAFNET | {"width": width, "train_size": None} for width in (32, 64))
 TINY = {
     "dbgan": {"width": 4, "blocks": 2, "growth": 3, "downsample": 1},
@@ -42,16 +44,10 @@ SIZES = [
 ]
 
 
-def as_published(name: str, sizes: dict[str, Any]) -> nn.Module:
-    network, config = DEBLUR[name]
-    return AS_PUBLISHED.get(name, network)(config(**sizes))
-
-
 def authors_tensors(name, sizes, gain=0.7):
     """What the authors of a network of these sizes save of it, as torch before 0.4.1 did: without counters."""
-    ours = as_published(name, sizes).state_dict()
-    key_of = RELEASED[name][1]
-    shapes = {key_of(key, sizes): tuple(value.shape) for key, value in ours.items() if not key.endswith(COUNTER)}
+    ours = {key: value for key, value in published(name, sizes).state_dict().items() if not key.endswith(COUNTER)}
+    shapes = {authors_name(name, key, sizes): tuple(value.shape) for key, value in ours.items()}
     tensors = {key: torch.from_numpy(fill(key, shape, gain)) for key, shape in shapes.items()}
     blocks = [key.partition("CA.")[0] for key in tensors if key.endswith(".CA.conv_du.0.weight")]
     return tensors | {f"{block}body.1.weight": tensors[SLOPE].clone() for block in blocks}  # one for each PReLU
@@ -103,29 +99,12 @@ PUBLISHED = [
     Case("srresnet", SRRESNET, 0.8, "srresnet.npz:x1", 1_259_075, 3960562254),
     Case("srresnet", SRRESNET | {"batch_norm": True}, 0.8, "srresnet.npz:x1_bn", 1_263_299, 3184435783),
     Case("deblurgan", DEBLURGAN, 1.0, "deblurgan.npz:released/eval/out", 11_378_179, 1291247, "signed"),
-    Case(
-        "deblurgan",
-        DEBLURGAN | {"running_statistics": False},
-        1.0,
-        "deblurgan.npz:paper_2017/eval/out",
-        11_378_179,
-        353439993,
-        "signed",
-    ),
+    Case("deblurgan", DEBLURGAN_2017, 1.0, "deblurgan.npz:paper_2017/eval/out", 11_378_179, 353439993, "signed"),
     Case("sftnet", SFTNET, 0.85, "sftnet.npz:sftnet/out", 1_833_763, 1391398102, "unit and probabilities"),
     Case("mprnet", MPRNET, 0.7, "mprnet.npz:stage3", 20_127_073, 3048178023),
     Case("nafnet", NAFNET32, 0.8, "nafnet.npz:nafnet_w32/out", 17_111_907, 818607059),
     Case("nafnet", NAFNET64, 0.8, "nafnet.npz:nafnet_w64/out", 67_888_835, None),
-    Case(
-        "nafnet",
-        NAFNET32,
-        0.8,
-        "nafnet.npz:nafnet_local_w32_ts64/out",
-        17_111_907,
-        818607059,
-        "ramp",
-        {"train_size": 64},
-    ),
+    Case("nafnet", NAFNET32, 0.8, "nafnet.npz:nafnet_local_w32_ts64/out", 17_111_907, 818607059, "ramp", LOCAL),
 ]
 
 
@@ -172,13 +151,10 @@ def test_all_of_what_the_authors_networks_give_is_given(tmp_path):
 def test_sizes_are_read_from_the_tensors(tmp_path, name, sizes):
     tensors = authors_tensors(name, sizes)
     network = load_released(name, saved(tmp_path / "released.pth", tensors))
-    expected = as_published(name, sizes).state_dict()
-    state = network.state_dict()
-    assert {key: value.shape for key, value in state.items()} == {key: value.shape for key, value in expected.items()}
     assert not network.training
-    for key, value in state.items():
-        if not key.endswith(COUNTER):
-            assert value.equal(tensors[RELEASED[name][1](key, sizes)])
+    assert network.state_dict().keys() == published(name, sizes).state_dict().keys()
+    for key, value in network.state_dict().items():
+        assert key.endswith(COUNTER) or value.equal(tensors[authors_name(name, key, sizes)])
 
 
 @pytest.mark.parametrize("parallel", [False, True])
@@ -186,27 +162,20 @@ def test_sizes_are_read_from_the_tensors(tmp_path, name, sizes):
 @pytest.mark.parametrize("kind", ["zip", "legacy"])
 def test_every_wrapping_is_taken_off(tmp_path, kind, wrapper, parallel):
     tensors = in_parallel(tiny()) if parallel else tiny()
-    others = {"epoch": 3, "loss": 0.5, "name": "net", "optimizer": {"lr": [1e-4, None], "on": True}, "best": (1, 2)}
+    others = {"epoch": 3, "optimizer": {"lr": [1e-4, None], "on": True}, "best": (1, 2)}
     content = tensors if wrapper == "bare" else others | {wrapper: tensors}
     path = saved(tmp_path / "net.pth", content, _use_new_zipfile_serialization=kind == "zip")
     assert load_released("dbgan", path).trunk.head.weight.equal(tiny()["model.0.weight"])
 
 
-def test_averaged_weights_are_preferred_and_safetensors_read(tmp_path):
+def test_averaged_weights_are_preferred_safetensors_read_and_other_precisions_become_float32(tmp_path):
     averaged = {key: 2 * tensor for key, tensor in tiny().items()}
     path = saved(tmp_path / "net.pth", {"params": tiny(), "params_ema": averaged})
     assert load_released("dbgan", path).trunk.head.weight.equal(averaged["model.0.weight"])
-    save_file(in_parallel(tiny()), tmp_path / "net.safetensors")
-    found = load_released("dbgan", tmp_path / "net.safetensors").trunk.head.weight
-    assert found.equal(tiny()["model.0.weight"])
-
-
-@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
-def test_other_precisions_become_float32(tmp_path, dtype):
-    path = saved(tmp_path / "net.pth", {key: tensor.to(dtype) for key, tensor in tiny().items()})
-    found = load_released("dbgan", path).trunk.head.weight
-    assert found.dtype == torch.float32
-    assert found.equal(tiny()["model.0.weight"].to(dtype).float())
+    save_file(in_parallel({key: tensor.half() for key, tensor in tiny().items()}), tmp_path / "net.safetensors")
+    weight = load_released("dbgan", tmp_path / "net.safetensors").trunk.head.weight
+    assert weight.dtype == torch.float32
+    assert weight.equal(tiny()["model.0.weight"].half().float())
 
 
 @pytest.mark.parametrize("name", ["srresnet", "deblurgan"])
@@ -234,17 +203,12 @@ def test_a_tensor_too_few_too_many_or_of_another_shape_is_named(tmp_path, name):
     names = [key for key, value in whole.items() if value.shape != (1,)]
     for key in (names[0], names[len(names) // 2], names[-1]):
         path = saved(tmp_path / "net.pth", in_parallel({k: v for k, v in whole.items() if k != key}))
-        assert f"{key} is missing" in (message := refusal(name, path)) or f"missing: {key}" in message
+        assert re.search(rf"missing.*: '?{key}", refusal(name, path))
         message = refusal(name, saved(path, whole | {key: torch.zeros(2, 1, 1, 3, 5)}))
         assert key in message or "of another shape" in message  # sizes were read from this one
-        assert f"unknown: {key}s" in refusal(name, saved(path, whole | {f"{key}s": torch.zeros(2)}))
-
-
-def test_of_many_faults_a_few_are_named_and_the_others_counted(tmp_path):
-    tensors = {key: value for key, value in tiny().items() if "sub1.1" not in key or "RDB3" not in key}
-    message = refusal("dbgan", saved(tmp_path / "net.pth", tensors))
-    assert "missing: model.1.sub1.1.RDB3.conv1.0.weight" in message
-    assert "and 7 more" in message
+        assert f"1 unknown: {key}s" in refusal(name, saved(path, whole | {f"{key}s": torch.zeros(2)}))
+    message = refusal(name, saved(path, whole | {f"extra{n}": torch.zeros(1) for n in range(9)}))
+    assert "9 unknown: extra0, extra1, extra2" in message
 
 
 @pytest.mark.parametrize(
@@ -263,18 +227,10 @@ def test_a_file_of_another_network_is_refused(tmp_path, name):
         refusal(name, saved(tmp_path / "net.pth", content))
 
 
-def test_copies_of_mprnets_slope_are_equal_and_an_enlarging_srresnet_is_another_network(tmp_path):
+def test_copies_of_mprnets_slope_are_equal(tmp_path):
     copies = [key for key, value in tiny("mprnet").items() if value.shape == (1,)]
     odd = tiny("mprnet") | {copies[-1]: torch.tensor([0.3])}
     assert copies[-1] in refusal("mprnet", saved(tmp_path / "net.pth", odd))
-    enlarging = tiny("srresnet") | {"model.5.weight": torch.zeros(6, 6, 3, 3)}
-    assert "model.5.weight" in refusal("srresnet", saved(tmp_path / "net.pth", enlarging))
-
-
-def test_an_unknown_name_is_refused_with_the_known_ones(tmp_path):
-    with pytest.raises(ValueError, match="unet") as error:
-        load_released("unet", tmp_path / "absent.pth")
-    assert all(name in str(error.value) for name in TINY)
 
 
 def test_a_pickle_with_code_is_refused_and_not_run(tmp_path):
