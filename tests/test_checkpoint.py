@@ -11,9 +11,6 @@ from torch import nn
 from dbgan import checkpoint
 from dbgan.models.bgan import BlurConfig
 from dbgan.models.build import DEBLUR, build_generator
-from dbgan.models.deblurgan import DeblurGANConfig
-from dbgan.models.sftnet import SFTConfig
-from dbgan.models.srresnet import SRResNetConfig
 
 CONFIG = BlurConfig(width=2, blocks=1, growth=2, downsample=1, batch_norm=True, noise="vector")
 
@@ -50,25 +47,21 @@ def test_equal_weights_are_equal_bytes_with_the_config_of_their_network(path, ne
     assert again.read_bytes() == path.read_bytes()
 
 
+SRRESNET = {"width": 2, "blocks": 1, "batch_norm": False, "skip": True}
+DEBLURGAN = {"width": 2, "blocks": 1, "dropout": False, "running_statistics": True}
+SFTNET = {"width": 2, "blocks": 1, "condition_channels": 2, "condition_width": 2, "shared_channels": 2}
+
+
 @pytest.mark.parametrize(
-    ("name", "config", "earlier_name", "more"),
+    ("name", "sizes", "earlier_name", "more"),
     [
-        ("srresnet", SRResNetConfig(width=2, blocks=1, batch_norm=False, skip=True), "srresnet", {"scale": 1}),
-        (
-            "deblurgan",
-            DeblurGANConfig(width=2, blocks=1, dropout=False, running_statistics=True),
-            "deblurgan",
-            {"signed": False},
-        ),
-        (
-            "sftnet",
-            SFTConfig(width=2, blocks=1, condition_channels=2, condition_width=2, shared_channels=2),
-            "sftnet_deblur",
-            {},
-        ),
+        ("srresnet", SRRESNET, "srresnet", {"scale": 1}),
+        ("deblurgan", DEBLURGAN, "deblurgan", {"signed": False}),
+        ("sftnet", SFTNET, "sftnet_deblur", {}),
     ],
 )
-def test_files_of_earlier_runs_load(tmp_path, name, config, earlier_name, more):
+def test_files_of_earlier_runs_load(tmp_path, name, sizes, earlier_name, more):
+    config = DEBLUR[name][1](**sizes)
     network = build_generator(name, config)
     checkpoint.save(tmp_path / "old.safetensors", network, earlier_name, config.model_dump() | more)
     assert checkpoint.recipe(tmp_path / "old.safetensors") == (name, config.model_dump())
@@ -82,18 +75,13 @@ def with_recipe(recipe: str):
 
 DAMAGES = {
     "cut": lambda path: path.write_bytes(path.read_bytes()[:-10]),
-    "cut in the header": lambda path: path.write_bytes(path.read_bytes()[:20]),
     "emptied": lambda path: path.write_bytes(b""),
-    "garbled": lambda path: path.write_bytes(b"\xff" * 8 + path.read_bytes()[8:]),
     "removed": Path.unlink,
-    "text": lambda path: path.write_text("these are no weights at all"),
     "pickled": lambda path: torch.save({"a": torch.zeros(1)}, path),
     "no recipe": lambda path: save_file({"a": torch.zeros(1)}, path),
-    "a foreign recipe": with_recipe("[1, 2]"),
     "no JSON": with_recipe("{"),
     "no config": with_recipe('{"name": "bgan", "config": 3}'),
     "unknown keys": with_recipe(json.dumps({"name": "bgan", "config": CONFIG.model_dump() | {"depth": 3}})),
-    "missing keys": with_recipe(json.dumps({"name": "bgan", "config": {"width": 2}})),
     "another size": with_recipe(json.dumps({"name": "bgan", "config": CONFIG.model_dump() | {"width": 3}})),
 }
 
@@ -107,19 +95,7 @@ def test_a_file_that_is_none_of_ours_is_named_in_one_line(path, damage):
     assert "\n" not in str(error.value)
 
 
-def test_a_config_of_another_version_says_to_run_again(path):
-    DAMAGES["unknown keys"](path)
-    with pytest.raises(ValueError, match="run the training again: depth"):
-        checkpoint.load(path, ["bgan"])
-
-
 def test_another_network_is_refused_by_all_names(path):
     with pytest.raises(ValueError, match=r"'bgan'.*dbgan or nafnet") as error:
         checkpoint.load(path, ["dbgan", "nafnet"])
     assert str(path) in str(error.value)
-
-
-def test_an_unwritable_place_is_an_os_error(network, tmp_path):
-    path = tmp_path / "no_folder" / "net.safetensors"
-    with pytest.raises(OSError, match="no_folder"):
-        checkpoint.save(path, network, "bgan", CONFIG)

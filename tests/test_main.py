@@ -13,7 +13,6 @@ from dbgan.__main__ import app
 from dbgan.data import photos
 from dbgan.models.build import BLUR, DEBLUR, new_generator
 from dbgan.models.released import authors_name
-from dbgan.use import photo_files
 from dbgan.use.inference import restore
 
 DBGAN = {"width": 4, "blocks": 1, "growth": 4, "downsample": 2}
@@ -41,7 +40,6 @@ def place(tmp_path, monkeypatch, photo):
     save(tmp_path / "models/dbgan.safetensors", "dbgan", 0.0, **DBGAN)
     save(tmp_path / "other.safetensors", "dbgan", 0.1, **DBGAN)
     save(tmp_path / "models/bgan.safetensors", "bgan", 0.1, **BGAN, noise="vector")
-    save(tmp_path / "spatial.safetensors", "bgan", 0.1, **BGAN, noise="spatial")
     (tmp_path / "in").mkdir()
     for n, name in enumerate(("a.png", "b.png")):
         Image.fromarray(photo(n)).save(tmp_path / "in" / name)
@@ -55,9 +53,8 @@ def test_a_folder_is_deblurred_by_the_trained_network(place, photo):
     assert np.array_equal(photos.read(place / "out/a.png")[0], photo(0))
 
 
-@pytest.mark.parametrize("tile", [32, 1024])
-def test_another_model_and_any_tiles_give_what_the_evaluation_gives(place, photo, tile):
-    assert run(f"deblur in/a.png --out out --model other.safetensors --tile {tile}").exit_code == 0
+def test_another_model_and_any_tiles_give_what_the_evaluation_gives(place, photo):
+    assert run("deblur in/a.png --out out --model other.safetensors --tile 32").exit_code == 0
     network = checkpoint.load(place / "other.safetensors", ["dbgan"])
     found = photos.read(place / "out/a.png")[0]
     assert np.array_equal(found, restore(network, photo(0), 16))
@@ -88,21 +85,6 @@ def test_each_network_deblurs(place, name):
     assert photos.read(place / "out/a.png")[0].shape == (72, 64, 3)
 
 
-def test_an_authors_file_deblurs(place, photo):
-    config = DEBLUR["srresnet"][1](**(SIZES["srresnet"] | {"skip": False}))
-    network = new_generator("srresnet", config, 0, 0.1).eval()
-    names = {"head": "0", "blocks.0.convs.0": "1.sub.0.res.0", "blocks.0.convs.1": "1.sub.0.res.2"}
-    names |= {"after_blocks": "1.sub.1", "before_tail": "2", "tail": "4"}
-    weights = network.state_dict()
-    renamed = {
-        f"model.{new}.{leaf}": weights[f"{old}.{leaf}"] for old, new in names.items() for leaf in ("weight", "bias")
-    }
-    torch.save(renamed, place / "theirs.pth")
-    result = run("deblur in/a.png --out out --released srresnet theirs.pth")
-    assert result.exit_code == 0, result.output
-    assert np.array_equal(photos.read(place / "out/a.png")[0], restore(network, photo(0), 16))
-
-
 def test_deblurgans_authors_file_takes_photographs_in_0_to_1(place, photo):
     """Theirs are in [-1, 1]; a silent tail leaves the photograph as it is."""
     config = DEBLUR["deblurgan"][1](**SIZES["deblurgan"])
@@ -115,18 +97,10 @@ def test_deblurgans_authors_file_takes_photographs_in_0_to_1(place, photo):
     assert np.array_equal(photos.read(place / "out/a.png")[0], photo(0))
 
 
-@pytest.mark.parametrize(
-    ("copy", "message"),
-    [
-        ("none.pth", "params.yaml, archives.authors_dbgan.path: there is no file"),
-        ("in/a.png", "in/a.png: refused, no weights file"),
-    ],
-)
-def test_the_authors_weights_are_those_of_params(place, write_params, copy, message):
-    write_params(place / "params.yaml", {"archives.authors_dbgan.path": copy})
+def test_the_authors_weights_are_those_of_params(place, write_params):
+    write_params(place / "params.yaml", {"archives.authors_dbgan.path": "none.pth"})
     result = run("deblur in/a.png --out out --released dbgan authors")
-    assert result.exit_code == 1
-    assert message in result.stderr
+    assert "params.yaml, archives.authors_dbgan.path: there is no file" in result.stderr
 
 
 def test_one_bad_file_does_not_stop_the_rest(place):
@@ -141,21 +115,6 @@ def test_one_bad_file_does_not_stop_the_rest(place):
     assert "Traceback" not in result.stderr
 
 
-def test_a_fault_of_any_kind_costs_one_line(place, photo, monkeypatch):
-    """Encoders end in errors of nearly every kind."""
-    write, spoil = photo_files.write, {"a.png.part"}
-
-    def sometimes(path, *rest):
-        if path.name in spoil:
-            raise TypeError("Missing dimensions")
-        write(path, *rest)
-
-    monkeypatch.setattr(photo_files, "write", sometimes)
-    result = run("deblur in --out out")
-    assert (result.exit_code, files(place / "out")) == (1, ["b.png"])
-    assert "deblur: in/a.png: Missing dimensions" in result.stderr
-
-
 def test_a_pattern_that_finds_results_goes_on_where_it_was(place):
     for _ in range(2):
         result = run('deblur "in/**/*.png" --out in/restored')
@@ -167,9 +126,7 @@ def test_a_pattern_that_finds_results_goes_on_where_it_was(place):
 def test_results_are_kept_unless_forced(place, photo):
     (place / "out").mkdir()
     (place / "out/a.png").write_text("mine")
-    result = run("deblur in --out out")
-    assert result.exit_code == 0
-    assert "1 results were there already" in result.stderr
+    assert "1 results were there already" in run("deblur in --out out").stderr
     assert (place / "out/a.png").read_text() == "mine"
     assert run("deblur in --out out --force").exit_code == 0
     assert np.array_equal(photos.read(place / "out/a.png")[0], photo(0))
@@ -179,7 +136,6 @@ def test_results_are_kept_unless_forced(place, photo):
     ("line", "code", "message"),
     [
         ("deblur none.png --out out", 1, "deblur: none.png: there are no such photographs"),
-        ("deblur in/a.png in/b.png ./in --out in", 1, "or only in in"),
         ("deblur in/a.png --out in", 1, "is one of the inputs"),
         ("deblur in/a.png --out in/b.png", 1, "in/b.png: is no folder"),
         ("deblur in --out out --model models/bgan.safetensors", 1, "holds the network 'bgan'"),
@@ -188,8 +144,6 @@ def test_results_are_kept_unless_forced(place, photo):
         ("deblur in --out out --tile 3", 2, "--tile"),
         ("deblur in --out out --model other.safetensors --released dbgan x.pth", 2, "not two"),
         ("blur in/a.png --out out --model models/dbgan.safetensors", 1, "holds the network 'dbgan'"),
-        ("deblur --out out", 2, "Missing argument"),
-        ("deblur in", 2, "Missing option"),
         ("blur in --out out --variants 0", 2, "--variants"),
     ],
 )
@@ -229,20 +183,6 @@ def test_a_photograph_that_is_stored_turned_gives_pairs_of_equal_sides(place, ph
     blurred, sharp = (Image.open(place / "pairs" / half / "turned_0.png") for half in ("blur", "sharp"))
     assert blurred.size == sharp.size == (72, 64)
     assert np.array_equal(np.asarray(sharp), np.rot90(photo(0), -1))
-
-
-def test_a_noise_map_of_pixels_is_drawn_once_for_the_photograph(place):
-    for tile in (32, 512):
-        assert run(f"blur in/a.png --out {tile} --model spatial.safetensors --tile {tile}").exit_code == 0
-    one, other = (photos.read(place / out / "blur/a_0.png")[0].astype(int) for out in ("32", "512"))
-    assert np.abs(one - other).max() <= 1
-
-
-def test_16_bits_go_through(place):
-    pixels = np.random.default_rng(0).integers(0, 65536, (40, 50, 3), np.uint16)
-    photo_files.write(place / "in/c.png", photo_files.Photo(pixels, None, None, b"", 0, False, "PNG", ""), pixels)
-    assert run("deblur in/c.png --out out").exit_code == 0
-    assert np.array_equal(photo_files.read(place / "out/c.png").pixels, pixels)
 
 
 def test_help_shows_examples_that_parse(place):

@@ -27,7 +27,6 @@ from dbgan.models.build import (
 )
 from dbgan.models.mprnet import ChannelAttentionBlock
 from dbgan.models.nafnet import NAFBlock, local_mean
-from dbgan.models.sftnet import FeatureTransform
 
 SIZES = [(1, 1), (1, 6), (5, 3), (7, 13), (16, 9)]
 VARIANTS = [
@@ -203,50 +202,21 @@ def test_the_network_gives_a_change_to_the_image_and_is_not_clamped_in_training(
         assert (network.eval()(photo) == 1).all()
 
 
-def test_downsampling_adds_no_layer_and_quarters_the_work_in_the_trunk():
-    seen = []
-    network = build("dbgan", downsample=2)
-    network.trunk.blocks.register_forward_hook(lambda module, inputs, output: seen.append(output.shape))
-    network(images(9, 12))
-    assert seen == [(2, 4, 5, 6)]
-    assert network.state_dict().keys() == build("dbgan", downsample=1).state_dict().keys()
-
-
-def test_a_feature_transform_is_of_each_pixel_by_the_condition_there():
-    transform, features, condition = FeatureTransform(4, 3), torch.rand(1, 4, 5, 6), torch.rand(1, 3, 5, 6)
-    elsewhere = condition.clone()
-    elsewhere[..., 2, 3] += 1
-    changed = (transform(features, condition) != transform(features, elsewhere)).any(dim=1)[0]
-    assert changed.nonzero().tolist() == [[2, 3]]
-    for parameter in transform.parameters():
-        nn.init.zeros_(parameter)
-    assert transform(features, condition).equal(features)
-
-
-def by_the_images_own_statistics(network):
-    """Training mode without dropout: how DeblurGAN's authors run their network on photographs."""
-    network.train()
-    for layer in network.modules():
-        if isinstance(layer, nn.Dropout):
-            layer.eval()
-    return network
-
-
 def test_deblurgan_drops_values_in_training_only_and_its_statistics_are_the_images_own_there():
     network, photo = build("deblurgan"), images(12, 12)
     assert not network.train()(photo).equal(network(photo))
-    assert by_the_images_own_statistics(network)(photo).equal(network(photo))
     own, running = (build("deblurgan", dropout=False, running_statistics=kind) for kind in (False, True))
     assert own.eval()(photo).equal(running.train()(photo))
     assert not running.eval()(photo).allclose(own(photo), atol=1e-3)
 
 
-def test_deblurgan_pads_by_repeating_the_border_and_its_blocks_see_a_quarter_of_the_resolution():
-    network, photo, seen = build("deblurgan").eval(), images(10, 15), []
-    network.blocks.register_forward_hook(lambda module, inputs, output: seen.append(output.shape[-2:]))
-    assert network(photo).equal(network(F.pad(photo, (0, 1, 0, 2), mode="replicate"))[..., :10, :15])
-    network(images(1, 1))
-    assert seen == [(3, 4), (3, 4), (2, 2)]
+@pytest.mark.parametrize(("name", "multiple"), [("dbgan", 2), ("deblurgan", 4), ("mprnet", 8), ("nafnet", 4)])
+def test_borders_are_padded_to_the_networks_own_grid(name, multiple):
+    """NAFNet's with zeros, the others' by repetition."""
+    network, photo = awake(build(name)).eval(), images(9, 13)
+    padded = F.pad(photo, (0, -13 % multiple, 0, -9 % multiple), mode="constant" if name == "nafnet" else "replicate")
+    assert network.multiple == multiple
+    assert stages(network(photo))[0].equal(stages(network(padded))[0][..., :9, :13])
 
 
 def reached(output, network):
@@ -282,13 +252,6 @@ def test_stage_1_of_mprnet_restores_halves_apart_and_the_later_ones_the_whole():
     assert stage2 == stage3 == [[True, True], [True, True]]
 
 
-def test_nafnet_pads_with_zeros_and_an_untrained_block_changes_nothing():
-    network, photo = awake(build("nafnet", train_size=None)).eval(), images(7, 13)
-    assert network(photo).equal(network(F.pad(photo, (0, 3, 0, 1)))[..., :7, :13])
-    features = torch.rand(2, 4, 5, 6)
-    assert NAFBlock(4, window=None)(features).equal(features)
-
-
 @pytest.mark.parametrize("window", [1, 2, 5, 6, 9, 20])
 def test_local_mean_is_of_the_nearest_window_within_the_image(window):
     features = torch.rand(2, 3, 6, 9)
@@ -297,11 +260,6 @@ def test_local_mean_is_of_the_nearest_window_within_the_image(window):
     down = (torch.arange(6) - (rows - 1) // 2).clamp(0, 6 - rows)
     across = (torch.arange(9) - (columns - 1) // 2).clamp(0, 9 - columns)
     torch.testing.assert_close(local_mean(features, window), mean[:, :, down][..., across])
-
-
-def test_local_mean_keeps_its_digits_on_large_frames():
-    features = torch.rand(1, 1, 720, 1280, generator=torch.Generator().manual_seed(0))
-    assert (local_mean(features, 384) - local_mean(features.double(), 384)).abs().max() < 2e-7
 
 
 def test_nafnet_pools_locally_in_evaluation_of_images_larger_than_the_window():

@@ -7,7 +7,7 @@ from PIL import Image, ImageCms
 
 from dbgan.use import photo_files
 
-MAKE, ORIENTATION, EXIF, EXPOSURE, WIDTH, HEIGHT = 0x010F, 0x0112, 0x8769, 0x829A, 0xA002, 0xA003
+MAKE, ORIENTATION, EXIF, EXPOSURE, THUMBNAIL = 0x010F, 0x0112, 0x8769, 0x829A, 1
 ICC = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
 
@@ -26,14 +26,15 @@ def plain(pixels, form, icc=None, exif=b""):
 def camera(orientation=1):
     exif = Image.Exif()
     exif[MAKE], exif[ORIENTATION] = "Maker", orientation
-    exif.get_ifd(EXIF).update({EXPOSURE: 0.25, WIDTH: 7, HEIGHT: 5})
+    exif.get_ifd(EXIF)[EXPOSURE] = 0.25
     return exif
 
 
 def fields(exif):
     read = Image.Exif()
     read.load(exif)
-    return read[MAKE], read[ORIENTATION], *(read.get_ifd(EXIF)[tag] for tag in (EXPOSURE, WIDTH, HEIGHT))
+    assert not read.get_ifd(THUMBNAIL)
+    return read[MAKE], read[ORIENTATION], read.get_ifd(EXIF)[EXPOSURE]
 
 
 def deep(channels, seed=0):
