@@ -13,10 +13,8 @@ class BlurConfig(TrunkConfig):
 
 
 class BlurGenerator(NoiseDriven):
-    """9 residual blocks of width 64 with BatchNorm in the paper.
-
-    sharp: (N, 3, H, W) in [0, 1]; noise: (N, 4, H, W) from `draw_noise`. Gives (N, 3, H, W), not clamped.
-    """
+    """9 residual blocks of width 64 with BatchNorm in the paper. sharp: (N, 3, H, W) in [0, 1]; noise: (N, 4, H, W)
+    from `draw_noise`. Gives (N, 3, H, W), not clamped."""
 
     def __init__(self, config: BlurConfig) -> None:
         super().__init__()

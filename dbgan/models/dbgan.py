@@ -8,11 +8,8 @@ DeblurConfig = TrunkConfig
 
 
 class DeblurGenerator(nn.Module):
-    """16 residual blocks of width 64 without BatchNorm in the paper.
-
-    (N, 3, H, W) in [0, 1] -> the same size, in evaluation clamped to [0, 1] as by the authors. In training it is not,
-    for a clamp loses gradient.
-    """
+    """16 residual blocks of width 64 without BatchNorm in the paper. (N, 3, H, W) in [0, 1] -> the same size, clamped
+    to [0, 1] as by the authors, but not in training, for a clamp loses gradient."""
 
     def __init__(self, config: DeblurConfig) -> None:
         super().__init__()

@@ -48,11 +48,8 @@ class DeblurGAN(nn.Module):
     """Nine residual blocks, 64 channels at full resolution and 256 in the blocks as published.
 
     (N, 3, H, W) in [0, 1] -> the same, not clamped; or, `signed`, as published, [-1, 1] -> the same, clamped. The right
-    and bottom border is repeated up to a multiple of 4 and at least 8.
-
-    In training the statistics are the image's own, and so they were in the authors' tests, which never call eval().
-    Of a flat image they make a pattern: zeros around and rounding are all its contrast, and each layer stretches it.
-    """
+    and bottom border is repeated up to a multiple of 4 and at least 8. In training the statistics are the image's own,
+    and so they were in the authors' tests, which never call eval()."""
 
     multiple = 4
     signed = False

@@ -33,18 +33,16 @@ class NAFNetConfig(Params):
 
 def sliding_mean(x: Tensor, window: int, dim: int) -> Tensor:
     """Means over all stretches of `window` along `dim`: length L there -> L - window + 1."""
-    sums = x.cumsum(dim)
-    first = sums.narrow(dim, window - 1, 1)
-    rest = sums.narrow(dim, window, x.shape[dim] - window) - sums.narrow(dim, 0, x.shape[dim] - window)
-    return torch.cat([first, rest], dim) / window
+    sums = torch.cat([torch.zeros_like(x.narrow(dim, 0, 1)), x.cumsum(dim)], dim)
+    length = x.shape[dim] - window + 1
+    return (sums.narrow(dim, window, length) - sums.narrow(dim, 0, length)) / window
 
 
 def local_mean(x: Tensor, window: int) -> Tensor:
     """Mean over the window x window pixels about each pixel, (N, C, H, W) -> the same (TLC).
 
     Near the border: over the nearest window inside. One dimension after the other: in an integral image over both,
-    float32 would lose digits on large frames.
-    """
+    float32 would lose digits on large frames."""
     rows, columns = (min(window, side) for side in x.shape[-2:])
     mean = sliding_mean(sliding_mean(x, columns, dim=3), rows, dim=2)  # (N, C, H - rows + 1, W - columns + 1)
     left, above = (columns - 1) // 2, (rows - 1) // 2

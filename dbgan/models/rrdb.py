@@ -54,9 +54,8 @@ class ResidualBlock(nn.Module):
 class ResidualTrunk(nn.Module):
     """Head conv, `blocks` residual blocks with a skip over all, two convs: (N, in, H, W) -> (N, 3, H, W).
 
-    With `downsample` d > 1 the trunk works on H / d x W / d: each d x d patch of pixels becomes channels at the
-    head and pixels again at the tail, which adds no layer. The border is repeated up to a multiple of d.
-    """
+    With `downsample` d > 1 it works on H / d x W / d: d x d pixels become channels at the head and pixels again at the
+    tail, which adds no layer. The border is repeated up to a multiple of d."""
 
     def __init__(self, channels: int, config: TrunkConfig, batch_norm: bool) -> None:
         super().__init__()

@@ -67,8 +67,8 @@ class TransformedBlock(nn.Module):
 
 
 class SFTNet(nn.Module):
-    """Any H and W: image (N, 3, H, W) in [0, 1] and condition (N, condition_channels, scale * H, scale * W) ->
-    (N, 3, scale * H, scale * W), not clamped. At scale 1 everything stays at full resolution."""
+    """Image (N, 3, H, W) in [0, 1] and condition (N, condition_channels, scale * H, scale * W) ->
+    (N, 3, scale * H, scale * W), not clamped."""
 
     def __init__(self, config: TrunkConfig, condition_channels: int, scale: Literal[1, 4]) -> None:
         super().__init__()

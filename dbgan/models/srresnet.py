@@ -37,10 +37,8 @@ class ResidualBlock(nn.Module):
 
 
 class SRResNet(nn.Module):
-    """16 residual blocks of width 64 as published. (N, 3, H, W) in [0, 1] -> the same size, not clamped.
-
-    With `skip`, which is ours, the network need not learn to copy: it learns to deblur in minutes.
-    """
+    """16 residual blocks of width 64 as published. (N, 3, H, W) in [0, 1] -> the same size, not clamped. With `skip`,
+    which is ours, the network need not learn to copy: it learns to deblur in minutes."""
 
     def __init__(self, config: SRResNetConfig) -> None:
         super().__init__()

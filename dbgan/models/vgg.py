@@ -36,19 +36,18 @@ class VGGFeatures(nn.Module):
         super().__init__()
         layers: list[nn.Module] = []  # numbered as torchvision's
         channels = 3
+        generator = torch.Generator().manual_seed(0)
         for layer in LAYERS:
             if layer:
-                layers += [nn.Conv2d(channels, channels := layer * p.width, 3, padding=1), nn.ReLU()]
+                conv = nn.Conv2d(channels, channels := layer * p.width, 3, padding=1)
+                nn.init.kaiming_normal_(conv.weight, generator=generator)
+                nn.init.zeros_(conv.bias)
+                layers += [conv, nn.ReLU()]
             else:
                 layers.append(nn.MaxPool2d(2))
         self.features = nn.Sequential(*layers[:-1])
         self.register_buffer("mean", torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1), persistent=False)
-        generator = torch.Generator().manual_seed(0)
-        for conv in self.features:
-            if isinstance(conv, nn.Conv2d) and p.weights == RANDOM:
-                nn.init.kaiming_normal_(conv.weight, generator=generator)
-                nn.init.zeros_(conv.bias)
         if p.weights != RANDOM:
             try:
                 found = read_tensors(Path(p.weights))

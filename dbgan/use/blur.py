@@ -28,9 +28,8 @@ def main(
     """Blur sharp photographs realistically: training pairs for any network.
 
     Writes OUT/blur/<name>_<k> and, of the same name, OUT/sharp/<name>_<k>: the photograph itself, linked where the file
-    system can, or written upright where it is stored turned. Linked as train/blur and train/sharp of a folder, they are
-    data for this pipeline (data.source folder). A blur depends on the seed, the photograph's path in its folder and k,
-    not on the other photographs.
+    system can, or written upright where it is stored turned. A blur depends on the seed, the photograph's path in its
+    folder and k, not on the other photographs.
 
     \b
     python -m dbgan blur photos --out pairs --variants 4
@@ -55,15 +54,10 @@ def main(
             if photo.turned:  # who reads pixels alone would get pairs of unlike sides
                 photo_files.write(part, photo, photo.pixels)
             else:
-                link(source, part)
+                try:
+                    os.link(source.resolve(), part)
+                except OSError:  # where the file system has no hard links
+                    shutil.copyfile(source, part)
         return pixels
 
     batch.each(jobs, work, force, "blur")
-
-
-def link(source: Path, target: Path) -> None:
-    """The file under a second name; a copy where the file system has no hard links."""
-    try:
-        os.link(source.resolve(), target)
-    except OSError:
-        shutil.copyfile(source, target)

@@ -1,9 +1,9 @@
 """Deblur photographs: python -m dbgan deblur photo.jpg --out restored"""
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
-import numpy as np
 import torch
 import typer
 
@@ -13,21 +13,15 @@ from dbgan.models.build import DEBLUR
 from dbgan.models.released import load_released
 from dbgan.use import batch, inference, photo_files
 
+RELEASED = "An authors' checkpoint: dbgan, srresnet, deblurgan, mprnet or nafnet. `dbgan authors`: fetch it."
+
 
 def main(
     inputs: batch.Inputs,
     out: Annotated[Path, typer.Option(help="Folder for the results, under the same names.")],
     model: Annotated[Path | None, typer.Option(help="Weights of another network that this project trained.")] = None,
-    released: Annotated[
-        tuple[str, Path] | None,
-        typer.Option(
-            metavar="NAME FILE",
-            help="An authors' checkpoint: dbgan, srresnet, deblurgan, mprnet or nafnet. `dbgan authors`: fetch it.",
-        ),
-    ] = None,
-    ensemble: Annotated[
-        bool, typer.Option("--ensemble", help="Mean of eight flips and turns: slower by as much.")
-    ] = False,
+    released: Annotated[tuple[str, Path] | None, typer.Option(metavar="NAME FILE", help=RELEASED)] = None,
+    ensemble: Annotated[bool, typer.Option("--ensemble", help="Mean of eight turns: slower by as much.")] = False,
     tile: batch.Tile = inference.TILE,
     force: batch.Force = False,
 ) -> None:
@@ -39,7 +33,6 @@ def main(
     \b
     python -m dbgan deblur photo.jpg --out restored
     python -m dbgan deblur holidays "scans/*.tif" --out restored --ensemble
-    python -m dbgan deblur photo.jpg --out restored --model models/dbgan_pretrained.safetensors
     python -m dbgan deblur photo.jpg --out restored --released nafnet NAFNet-GoPro-width64.pth
     python -m dbgan deblur photo.jpg --out restored --released dbgan authors
     """
@@ -49,11 +42,8 @@ def main(
     network = authors_network(*released) if released else batch.network(model, "dbgan.safetensors", DEBLUR)
     device = outputs.device(torch.get_num_threads())
     network.to(device)
-
-    def work(photo: photo_files.Photo, source: Path, target: Path) -> np.ndarray:
-        return inference.restore(network, photo.pixels, batch.MARGIN, tile, device, ensemble=ensemble, name=source.name)
-
-    batch.each(jobs, work, force, "deblur")
+    restore = partial(inference.restore, network, margin=batch.MARGIN, tile=tile, device=device, ensemble=ensemble)
+    batch.each(jobs, lambda photo, source, target: restore(photo.pixels, name=source.name), force, "deblur")
 
 
 def authors_network(name: str, file: Path) -> torch.nn.Module:

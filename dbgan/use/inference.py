@@ -42,11 +42,10 @@ def restore(
 ) -> np.ndarray:
     """`photo` (H, W, 3) or, grey, (H, W, 1), uint8 or uint16, through `network`; the same shape and type.
 
-    The network sees zeros beyond the border, which would show as a rim; so it gets the photograph mirrored by `margin`
-    pixels around. `noise` draws BGAN's noise map for a frame of such a size; each tile gets its part of it. `ensemble`
-    takes the mean of eight flips and turns. With a `name` several tiles have a progress bar.
+    Beyond the border a network sees zeros, which would show as a rim; so it gets `margin` mirrored pixels around it.
+    `noise` draws BGAN's noise map for this frame. `ensemble`: the mean of eight turns. `name`: of the progress bar.
     """
-    rows, columns = (mirrored(size, margin) for size in photo.shape[:2])
+    rows, columns = (np.pad(np.arange(size), margin, "reflect") for size in photo.shape[:2])
     noise_map = None if noise is None else noise(torch.empty(1).expand(1, 3, len(rows), len(columns)))
     multiple = getattr(network, "multiple", 1)
 
@@ -68,7 +67,7 @@ def restore(
     for row, column in utils.progress(tiles, desc=name, unit="tile", leave=False) if name and tiles[1:] else tiles:
         image = photos.to_float(photo[np.ix_(rows[row.seen], columns[column.seen])])[None].expand(1, 3, -1, -1)
         of_tile = partial(function, row=row.seen, column=column.seen)
-        of_tile = mean_of_turns(of_tile, multiple) if ensemble else of_tile
+        of_tile = partial(mean_of_turns, of_tile, multiple) if ensemble else of_tile
         result = of_tile(image.to(device))[0, :, row.within, column.within]
         levels = photos.to_levels(result.mean(0, keepdim=True) if photo.shape[2] == 1 else result, photo.dtype)
         weight = row.weight[:, None, None] * column.weight[:, None]
@@ -76,28 +75,16 @@ def restore(
     return np.rint(restored).astype(photo.dtype)
 
 
-def mean_of_turns(function: Function, multiple: int) -> Function:
-    """Of the image in all eight turns and mirrorings. It is padded to `multiple`, so that the network's grid lies alike
-    in all turns and tiles."""
-
-    def mean(image: Tensor) -> Tensor:
-        height, width = image.shape[-2:]
-        image = F.pad(image, (0, -width % multiple, 0, -height % multiple), mode="replicate")
-        total = torch.zeros_like(image)
-        for turns, axes in product(range(4), ([], [-1])):
-            restored = function(torch.rot90(image.flip(axes), turns, (-2, -1)))
-            total += torch.rot90(restored, -turns, (-2, -1)).flip(axes)
-        return (total / 8)[..., :height, :width]
-
-    return mean
-
-
-def mirrored(size: int, margin: int) -> np.ndarray:
-    """The photograph's row or column at each index of the frame, (size + 2 * margin,): mirrored as far as the
-    photograph goes, then its last value repeated."""
-    most = min(margin, size - 1)
-    index = np.abs((np.arange(size + 2 * margin) - margin).clip(-most, size - 1 + most))
-    return np.where(index < size, index, 2 * (size - 1) - index)
+def mean_of_turns(function: Function, multiple: int, image: Tensor) -> Tensor:
+    """`function` of the image in all eight turns and mirrorings. It is padded to `multiple`, so that the network's grid
+    lies alike in all turns and tiles."""
+    height, width = image.shape[-2:]
+    image = F.pad(image, (0, -width % multiple, 0, -height % multiple), mode="replicate")
+    total = torch.zeros_like(image)
+    for turns, axes in product(range(4), ([], [-1])):
+        restored = function(torch.rot90(image.flip(axes), turns, (-2, -1)))
+        total += torch.rot90(restored, -turns, (-2, -1)).flip(axes)
+    return (total / 8)[..., :height, :width]
 
 
 def cells(size: int, margin: int, tile: int, overlap: int, fade: int, multiple: int) -> list[Cell]:
@@ -124,8 +111,7 @@ def cells(size: int, margin: int, tile: int, overlap: int, fade: int, multiple: 
 def reach(function: Function, multiple: int, device: torch.device | str = "cpu") -> int | None:
     """How many pixels beyond a cut at a multiple of `multiple` change the result, rounded up to one; None: all do.
 
-    Measured, so it holds for every network: a few pixels in the middle of a strip are NaN, which no layer can hide, and
-    what sees them becomes NaN. A pooling over the image makes all of it NaN.
+    Measured: a few pixels in the middle of a strip are NaN, which no layer can hide, and what sees them becomes NaN.
     """
     farthest = 0
     most = -(-FARTHEST // multiple) * multiple

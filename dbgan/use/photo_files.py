@@ -132,7 +132,7 @@ def _levels(image: Image.Image) -> np.ndarray:
         return photos.grey_levels(image)[..., None]
     mode = "L" if image.mode in ("1", "L", "LA", "La") else "RGB"
     mode += "A" if image.has_transparency_data else ""
-    return np.atleast_3d(image if image.mode == mode else image.convert(mode))
+    return np.atleast_3d(np.asarray(image if image.mode == mode else image.convert(mode)))
 
 
 def write(path: Path, photo: Photo, pixels: np.ndarray) -> None:
@@ -176,7 +176,8 @@ def _write_tiff(path: Path, pixels: np.ndarray, icc: bytes | None, exif: bytes) 
     """With all camera data, which neither Pillow nor tifffile write beside deflated pixels. But for the pixels a TIFF
     file is what EXIF data are: one strip follows, of deflated differences of neighbours."""
     height, width, channels = pixels.shape
-    strip = imagecodecs.deflate_encode(imagecodecs.delta_encode(pixels, axis=1).astype(pixels.dtype.newbyteorder("<")))
+    differences = imagecodecs.delta_encode(pixels, axis=1).astype(pixels.dtype.newbyteorder("<"))
+    strip = imagecodecs.deflate_encode(differences.tobytes())
     tags = Image.Exif()
     tags.load(exif)
     tags.endian = "<"

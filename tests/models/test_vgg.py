@@ -52,7 +52,6 @@ def test_conv3_3_of_a_weights_file_equals_the_authors_extractor(tmp_path, write)
     [
         (None, "cannot be read"),
         ({"features.5.weight": torch.zeros(64, 64, 3, 3)}, "features.5.weight"),
-        ({"features.5.weight": [1.0]}, "features.5.weight"),
         ({"features.14.bias": torch.zeros(2)}, "features.14.bias"),
     ],
 )
@@ -80,8 +79,3 @@ def test_random_features_are_frozen_always_the_same_and_taken_before_the_relu():
     found.square().mean().backward()
     assert image.grad.any()
     assert not any(p.requires_grad for p in network.parameters())
-
-
-def test_random_weights_keep_the_scale_of_the_signal():
-    deviation = random_features(width=16)(unit_input((1, 3, 32, 32))).std().item()
-    assert 0.2 < deviation < 5
