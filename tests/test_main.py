@@ -68,26 +68,12 @@ def test_the_ensemble_turns_with_the_photograph(place, photo):
     assert np.abs(np.rot90(plain) - turned).max() <= 1
 
 
-SIZES = {
-    "deblurgan": {"width": 2, "blocks": 1, "dropout": False, "running_statistics": True},
-    "srresnet": {"width": 2, "blocks": 1, "batch_norm": False, "skip": True},
-    "nafnet": {"width": 2, "encoder_blocks": [1], "middle_blocks": 1, "decoder_blocks": [1], "train_size": 16},
-    "mprnet": {"width": 4, "unet_growth": 0, "orsnet_growth": 0, "blocks": 1, "reduction": 2, "parts": 2},
-    "sftnet": {"width": 2, "blocks": 1, "condition_channels": 2, "condition_width": 2, "shared_channels": 2},
-}
-
-
-@pytest.mark.parametrize("name", SIZES)
-def test_each_network_deblurs(place, name):
-    save(place / "new.safetensors", name, 0.1, **SIZES[name])
-    result = run("deblur in/a.png --out out --model new.safetensors --tile 32")
-    assert result.exit_code == 0, result.output
-    assert photos.read(place / "out/a.png")[0].shape == (72, 64, 3)
+DEBLURGAN = {"width": 2, "blocks": 1, "dropout": False, "running_statistics": True}
 
 
 def test_deblurgans_authors_file_takes_photographs_in_0_to_1(place, photo):
     """Theirs are in [-1, 1]; a silent tail leaves the photograph as it is."""
-    config = DEBLUR["deblurgan"][1](**SIZES["deblurgan"])
+    config = DEBLUR["deblurgan"][1](**DEBLURGAN)
     state = new_generator("deblurgan", config, 0, 0.1).state_dict()
     state |= {key: torch.zeros_like(state[key]) for key in ("tail.weight", "tail.bias")}
     sizes = config.model_dump()
@@ -113,14 +99,6 @@ def test_one_bad_file_does_not_stop_the_rest(place):
     assert "in/ab.png: not a readable photograph" in result.stderr
     assert "2 of 4 photographs failed" in result.stderr
     assert "Traceback" not in result.stderr
-
-
-def test_a_pattern_that_finds_results_goes_on_where_it_was(place):
-    for _ in range(2):
-        result = run('deblur "in/**/*.png" --out in/restored')
-        assert result.exit_code == 0, result.output
-    assert "2 results were there already" in result.stderr
-    assert files(place / "in/restored") == ["a.png", "b.png"]
 
 
 def test_results_are_kept_unless_forced(place, photo):

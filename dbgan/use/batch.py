@@ -26,8 +26,8 @@ Job = tuple[Path, list[Path]]  # a photograph and the files that it becomes
 
 
 def jobs(inputs: list[str], out: Path, targets: Callable[[Path], list[Path]]) -> list[Job]:
-    """Each photograph that `inputs` name, and the files that it becomes by its path in `out`. Raises ValueError where two
-    would become the same file, or one would take an input's place."""
+    """Each photograph that `inputs` name, and the files that it becomes by its path in `out`. Raises ValueError where
+    two would become the same file, or one would take an input's place."""
     if out.exists() and not out.is_dir():
         raise ValueError(f"{out}: is no folder")
     all_jobs = [(file, targets(name)) for file, name in photographs(inputs, out)]
@@ -43,8 +43,8 @@ def jobs(inputs: list[str], out: Path, targets: Callable[[Path], list[Path]]) ->
 
 
 def photographs(inputs: list[str], out: Path) -> list[tuple[Path, Path]]:
-    """Files, folders and patterns such as "*.jpg" -> each photograph and its path in the folder of results. What lies in
-    `out` is no input, unless it is named itself. Raises ValueError for an input that gives none."""
+    """Files, folders and patterns such as "*.jpg" -> each photograph and its path in the folder of results. What lies
+    in `out` is no input, unless it is named itself. Raises ValueError for an input that gives none."""
 
     def outside(path: Path) -> bool:
         return not path.resolve().is_relative_to(out.resolve())

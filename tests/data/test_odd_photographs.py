@@ -64,15 +64,6 @@ def test_a_bomb_is_refused_by_what_it_declares(tmp_path, name):
     assert error.value.reason == "over 200 megapixels (60000x60000 are declared)"
 
 
-def test_the_limit_is_on_the_whole_photograph(tmp_path, monkeypatch):
-    monkeypatch.setattr(photos, "MAX_MEGAPIXELS", 0.01)
-    photos.write(tmp_path / "a.png", np.zeros((100, 100, 3), np.uint8))
-    photos.write(tmp_path / "b.png", np.zeros((100, 101, 3), np.uint8))
-    assert photos.read(tmp_path / "a.png")[0].shape == (100, 100, 3)
-    with pytest.raises(photos.Unreadable, match=r"b\.png: over 0\.01 megapixels"):
-        photos.read(tmp_path / "b.png")
-
-
 @pytest.mark.parametrize(
     ("name", "head", "said"),
     [

@@ -35,11 +35,10 @@ TINY = {
 SIZES = [
     *TINY.items(),
     ("dbgan", {"width": 3, "blocks": 12, "growth": 1, "downsample": 1}),
-    ("srresnet", TINY["srresnet"] | {"width": 1, "blocks": 11, "batch_norm": False}),
+    ("srresnet", TINY["srresnet"] | {"blocks": 11, "batch_norm": False}),
     ("deblurgan", TINY["deblurgan"] | {"dropout": False, "blocks": 11}),
     ("deblurgan", TINY["deblurgan"] | {"dropout": False, "running_statistics": False}),
     ("mprnet", TINY["mprnet"] | {"width": 10, "blocks": 1, "reduction": 3}),
-    ("nafnet", TINY["nafnet"] | {"encoder_blocks": [1, 0, 12], "middle_blocks": 0, "decoder_blocks": [1, 1, 2]}),
     ("nafnet", TINY["nafnet"] | {"encoder_blocks": [2], "middle_blocks": 11, "decoder_blocks": [0]}),
 ]
 
@@ -200,12 +199,6 @@ def test_a_tensor_too_few_too_many_or_of_another_shape_is_named(tmp_path, name):
         assert f"1 unknown: {key}s" in refusal(name, saved(path, whole | {f"{key}s": torch.zeros(2)}))
     message = refusal(name, saved(path, whole | {f"extra{n}": torch.zeros(1) for n in range(9)}))
     assert "9 unknown: extra0, extra1, extra2" in message
-
-
-@pytest.mark.parametrize("tensor", [torch.zeros(4, dtype=torch.int64), None, torch.full((4,), torch.nan)], ids=str)
-def test_what_is_no_weight_is_named(tmp_path, tensor):
-    path = saved(tmp_path / "net.pth", {"params": tiny() | {"model.0.bias": tensor}})
-    assert "model.0.bias" in refusal("dbgan", path)
 
 
 @pytest.mark.parametrize("name", TINY)

@@ -89,14 +89,6 @@ def test_a_noise_map_of_pixels_is_drawn_once_for_the_photograph(photo, name, siz
     assert not np.array_equal(whole, other)
 
 
-def test_without_overlap_the_result_would_depend_on_tiles(photo, monkeypatch):
-    """The comparison above sees seams."""
-    conv, image = a_conv(5), photo(1, 64, 64)
-    monkeypatch.setattr("dbgan.use.inference.reach", lambda *_: 0)
-    whole, cut = (restore(conv, image, 0, tile) for tile in (64, 32))
-    assert np.abs(cut.astype(int) - whole)[:, 31:33].max() > 5
-
-
 def test_tiles_that_do_not_agree_fade_into_each_other():
     """A network that sees all of its image: each tile becomes its mean. Along both axes a slope, no step."""
     image = np.zeros((512, 256, 3), np.uint8)

@@ -136,15 +136,10 @@ def test_a_server_answers(logged, tmp_path, restored, photo):
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "mlflow", "models", "serve", "-m", logged, "--env-manager", "local"]
-    path = f"{Path(sys.executable).parent}:/usr/bin:/bin"
+    command += ["-h", "127.0.0.1", "-p", str(port)]
+    path = {"PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin"}
     with (tmp_path / "log").open("wb") as log:
-        server = subprocess.Popen(
-            [*command, "-h", "127.0.0.1", "-p", str(port)],
-            cwd=tmp_path,
-            env=os.environ | {"PATH": path},
-            stderr=log,
-            stdout=log,
-        )
+        server = subprocess.Popen(command, cwd=tmp_path, env=os.environ | path, stderr=log, stdout=log)
     try:
         image = photo(5, 40, 32)
         for _ in range(1800):
