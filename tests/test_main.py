@@ -61,13 +61,6 @@ def test_another_model_and_any_tiles_give_what_the_evaluation_gives(place, photo
     assert np.abs(found.astype(int) - photo(0)).max() > 5
 
 
-def test_the_ensemble_turns_with_the_photograph(place, photo):
-    Image.fromarray(np.rot90(photo(0))).save("in/turned.png")
-    assert run("deblur in/a.png in/turned.png --out out --model other.safetensors --ensemble").exit_code == 0
-    plain, turned = (photos.read(place / "out" / name)[0].astype(int) for name in ("a.png", "turned.png"))
-    assert np.abs(np.rot90(plain) - turned).max() <= 1
-
-
 DEBLURGAN = {"width": 2, "blocks": 1, "dropout": False, "running_statistics": True}
 
 

@@ -30,7 +30,6 @@ HUGE = 60_000  # pixels a side, 3,600 megapixels
 BOMBS = {  # what declares far more pixels than a photograph has
     "bomb.ppm": b"P6 60000 60000 255\n" + bytes(1000),
     "bomb.jpg": patched("JPEG", good("JPEG").index(b"\xff\xc0") + 5, HUGE.to_bytes(2) * 2),
-    "bomb.gif": patched("GIF", 6, HUGE.to_bytes(2, "little") * 2),
     "bomb.bmp": patched("BMP", 18, HUGE.to_bytes(4, "little") * 2),
 }
 DAMAGES = {
@@ -69,7 +68,6 @@ def test_a_bomb_is_refused_by_what_it_declares(tmp_path, name):
     [
         ("a.HEIF", b"", "an empty file"),
         ("a.CR2", b"II*\0", "camera RAW is not read; convert it to JPEG or PNG"),
-        ("a.png", b"", "an empty file"),
         ("a.png", b"<!doctype html>", "not a readable photograph (of no known format)"),
     ],
 )
