@@ -187,7 +187,9 @@ def start(stage: str, params: dict[str, Any], used: list[str]) -> Log:
     if uri.startswith("http"):
         utils.log(f"MLflow: waiting for {uri}")
     digest = hashlib.sha256(json.dumps(params, sort_keys=True).encode()).hexdigest()[:8]
-    pipeline = f"{os.environ.get('DVC_EXP_NAME') or 'repro'}-{digest}"  # a run's parameters cannot be changed afterwards
+    pipeline = (
+        f"{os.environ.get('DVC_EXP_NAME') or 'repro'}-{digest}"  # a run's parameters cannot be changed afterwards
+    )
     lock = home / ".dvc" / "tmp" / "mlflow.lock"
     lock.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(lock):  # two processes that create one store at once leave it broken
