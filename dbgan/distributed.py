@@ -47,7 +47,7 @@ def is_main() -> bool:
 
 
 def init(backend: str) -> None:
-    """Join the process group, if there are several processes; `backend` is gloo or nccl."""
+    """Join the process group, if there are several processes, by gloo or nccl."""
     import torch.distributed as dist
 
     if world_size() > 1 and not dist.is_initialized():
@@ -56,7 +56,7 @@ def init(backend: str) -> None:
 
 @contextmanager
 def session() -> Iterator[None]:
-    """Around a command: leave the group at its end; let torchrun end it as Ctrl-C does, nothing left half-written."""
+    """Around a command: leave the group at its end; let torchrun end it as Ctrl-C does."""
     if world_size() == 1:
         yield
         return
