@@ -22,14 +22,15 @@ def main(
     values = settings.load(params)
     p = settings.section(values, "data", sources.DataParams)
     archives = settings.section(values, "archives", Archives)
-    cameras = [settings.section(values, name, ShakeParams) for name in ("camera", "real_camera")]
+    camera = settings.section(values, "camera", ShakeParams)
+    real_camera = settings.section(values, "real_camera", ShakeParams)
     seed = settings.top(values, settings.Common).seed
     warnings.filterwarnings("ignore", module=r"PIL\.")  # of odd files; photos.read notes the conversions that matter
 
     with tracking.run("download", values, USED) as log:
         with utils.atomic_write(out) as part:
             part.mkdir()
-            found = sources.find(p, archives, part, *cameras, seed)
+            found = sources.find(p, archives, part, camera, real_camera, seed)
             frames, summary = check.check(found, p.min_side, p.max_rejected, utils.workers())
             listing = manifest.save_listing(part, found.root, found.real_root, utils.project_root(), frames)
             with utils.atomic_write(sheet) as file:

@@ -52,7 +52,8 @@ class DeblurBatches(Batches):
     def __getitem__(self, n: int) -> tuple[Tensor, ...]:
         rng = np.random.default_rng([self.seed, n])
         made = rng.random(self.batch) < self.mix.realistic
-        which = np.where(made, *rng.integers(self.counts, size=(self.batch, 2)).T)
+        of_synthetic, of_paired = rng.integers(self.counts, size=(self.batch, 2)).T
+        which = np.where(made, of_synthetic, of_paired)
         windows = self.windows(rng)
         pairs = [self._pair(of_bgan, i) for of_bgan, i in zip(made.tolist(), which.tolist(), strict=True)]
         return tuple(patches(images, windows, self.patch) for images in zip(*pairs, strict=True))

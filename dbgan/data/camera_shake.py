@@ -36,9 +36,9 @@ def camera_path(p: ShakeParams, points: int, rng: np.random.Generator) -> np.nda
     walk = np.cumsum(np.cumsum(rng.standard_normal((points, 3)), axis=0) + 2 * rng.standard_normal(3), axis=0)
     path = gaussian_filter1d(walk, points / 16, axis=0, mode="nearest")
     path -= path.mean(axis=0)
-    extent = max(np.linalg.norm(path[:, :2].max(0) - path[:, :2].min(0)), 1e-9)
+    extent = max(float(np.linalg.norm(path[:, :2].max(0) - path[:, :2].min(0))), 1e-9)
     path[:, :2] *= rng.uniform(*p.length_px) / extent
-    path[:, 2] *= np.deg2rad(p.rotation_deg) * rng.standard_normal() / max(path[:, 2].std(), 1e-9)
+    path[:, 2] *= np.deg2rad(p.rotation_deg) * rng.standard_normal() / max(float(path[:, 2].std()), 1e-9)
     return path
 
 

@@ -32,7 +32,9 @@ def write(
         return [image if curves is None else match_color.apply(image, curves) for image in images], corners, shift
 
     items = list(zip(*sides.values(), strict=True))
-    windows, names, counts, shifts, every = [], [], [], [], 0
+    windows: list[np.ndarray] = []
+    names: list[str] = []
+    counts, shifts, every = [], [], 0
     loaded = progress(ordered(load, items, workers), desc=group, unit="frame", total=len(items))
     for frames, (images, corners, shift) in zip(items, loaded, strict=True):
         every += len(grid(frames[0].height, frames[0].width, p))
@@ -46,7 +48,7 @@ def write(
     if not names:
         raise ValueError(f"crop.min_texture, {p.min_texture:g}: no crop of the {group} photographs has as much")
     file.crops(group, np.concatenate(windows), p.side, names)
-    figures = {f"{group}_crops": sum(counts), f"{group}_crops_left_out": every - sum(counts)}
+    figures: dict = {f"{group}_crops": sum(counts), f"{group}_crops_left_out": every - sum(counts)}
     figures[f"mean_{'sharp' if 'sharp' in sides else group}"] = _mean(
         [item[-1].mean for item in items], counts
     ).tolist()

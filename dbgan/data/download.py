@@ -1,9 +1,7 @@
 """Public archives and weights: downloaded once into .downloads/, compared by SHA-256, unpacked whole or not at all."""
 
-import errno
 import shutil
 import tarfile
-import zipfile
 from pathlib import Path
 from typing import Annotated
 
@@ -63,19 +61,17 @@ def fetch(archive: Archive, key: str) -> Path:
 def unpacked(archive: Archive, key: str) -> Path:
     """The folder with an archive's files: your own, or one in the cache, named by the archive's digest. The archive may
     be deleted when its folder is there."""
-
-    def folder(digest: str) -> Path:
-        return _cached(f"{key.rpartition('.')[2]}-{digest[:16]}")
-
+    name = key.rpartition(".")[2]
     digest = "" if archive.path else _recorded(_cached(archive.file))
-    if digest.startswith(archive.sha256 or "") and (out := folder(digest)).is_dir():
-        return out
-    if (file := fetch(archive, key)).is_dir():
-        return file
-    out = folder(sha256(file))
-    with FileLock(f"{out}.lock"):
-        if not out.is_dir():
-            _unpack(file, out)
+    out = _cached(f"{name}-{digest[:16]}")
+    if not (out.is_dir() and digest.startswith(archive.sha256 or "")):
+        file = fetch(archive, key)
+        if file.is_dir():
+            return file
+        out = _cached(f"{name}-{sha256(file)[:16]}")
+        with FileLock(f"{out}.lock"):
+            if not out.is_dir():
+                _unpack(file, out)
     return out
 
 
@@ -118,19 +114,13 @@ def _download(archive: Archive, key: str, out: Path) -> None:
 def _unpack(archive: Path, out: Path) -> None:
     """A zip or tar file into the new folder `out`: all of it or nothing, and nothing outside."""
     log(f"unpack {archive}")
-    tar = tarfile.is_tarfile(archive)
     try:
-        if tar:
-            with tarfile.open(archive) as file:
-                size = sum(member.size for member in file)
-        else:
-            with zipfile.ZipFile(archive) as file:
-                size = sum(member.file_size for member in file.infolist())
-        if size > shutil.disk_usage(out.parent).free:
-            raise OSError(errno.ENOSPC, f"takes {size / 1e9:.1f} GB, more than the disk has free", str(out))
         with atomic_write(out) as part:
-            shutil.unpack_archive(archive, part, "tar" if tar else "zip", **({"filter": "data"} if tar else {}))
-    except Exception as error:  # both libraries raise errors of many kinds for damaged files
+            if tarfile.is_tarfile(archive):
+                shutil.unpack_archive(archive, part, "tar", filter="data")
+            else:
+                shutil.unpack_archive(archive, part, "zip")
+    except Exception as error:  # both formats' libraries raise errors of many kinds for damaged files
         if isinstance(error, OSError) and error.errno:
             raise
         raise ValueError(f"{archive}: no undamaged zip or tar file ({error}); delete it to download it again") from None

@@ -99,23 +99,37 @@ def create(path: Path) -> Iterator[Writer]:
         disk.check()
 
 
+class _Crops:
+    """Windows into photographs, read like a dataset of crops."""
+
+    def __init__(self, photographs: h5py.Group, windows: h5py.Dataset) -> None:
+        self.photographs = [photographs[k] for k in sorted(photographs)]
+        self.windows, self.size = windows[:], int(windows.attrs["size"])
+
+    def __len__(self) -> int:
+        return len(self.windows)
+
+    def __getitem__(self, at: int | slice) -> np.ndarray:
+        if isinstance(at, slice):
+            return np.stack([self[i] for i in range(*at.indices(len(self)))])
+        photograph, y, x = self.windows[at].tolist()
+        return self.photographs[photograph][y : y + self.size, x : x + self.size]
+
+
 class Reader:
     """Read access to a complete file, kept open; threads share it. Raises ValueError naming a file that is missing,
     damaged or lacks one of the datasets `needed`."""
 
     def __init__(self, path: Path, *needed: str) -> None:
         self.path = Path(path)
-        self._data: dict[str, h5py.Dataset | list[h5py.Dataset]] = {}  # a list: the photographs of crops
+        self._data: dict[str, h5py.Dataset | _Crops] = {}
         try:
             file = h5py.File(path)  # HDF5 refuses a file that is cut short
             self.digest, self.made_of = str(file.attrs["digest"]), file.attrs.get("made_of")
             for group in file:
                 for name, item in file[group].items():
                     photographs = isinstance(item, h5py.Group)
-                    self._data[f"{group}/{name}"] = [item[k] for k in sorted(item)] if photographs else item
-            crops = {name: data for name, data in self._data.items() if name.endswith("/crops")}
-            self._windows = {name: data[:] for name, data in crops.items()}
-            self._size = {name: int(data.attrs["size"]) for name, data in crops.items()}
+                    self._data[f"{group}/{name}"] = _Crops(item, file[group]["crops"]) if photographs else item
         except (OSError, KeyError, RuntimeError, ValueError) as error:
             raise ValueError(f"{self.path}: missing, damaged or incomplete HDF5 file ({error})") from None
         for name in needed:
@@ -126,25 +140,13 @@ class Reader:
 
     def length(self, name: str) -> int:
         """Number of crops or rows."""
-        data = self._named(name)
-        return len(self._windows[_crops(name)] if isinstance(data, list) else data)
+        return len(self._named(name))
 
     def rows(self, name: str, at: int | slice) -> np.ndarray:
         """One crop (S, S, 3) or row by its index; several, (n, S, S, 3), by a slice."""
-        data = self._named(name)
-        if not isinstance(data, list):
-            return data[at]
-        if isinstance(at, slice):
-            return np.stack([self.rows(name, i) for i in range(*at.indices(self.length(name)))])
-        photograph, y, x = self._windows[_crops(name)][at].tolist()
-        size = self._size[_crops(name)]
-        return data[photograph][y : y + size, x : x + size]
+        return self._named(name)[at]
 
-    def _named(self, name: str) -> h5py.Dataset | list[h5py.Dataset]:
+    def _named(self, name: str) -> h5py.Dataset | _Crops:
         if name not in self._data:
             raise ValueError(f"{self.path}: has no {name}; run the stage that writes it again")
         return self._data[name]
-
-
-def _crops(name: str) -> str:
-    return name.partition("/")[0] + "/crops"

@@ -49,7 +49,7 @@ def save_listing(raw: Path, root: Path, real_root: Path, repository: Path, frame
         inside = folder.is_relative_to(repository)
         return "" if folder == raw else folder.relative_to(repository).as_posix() if inside else str(folder)
 
-    listing = Listing(name(root), name(real_root), **frames)
+    listing = Listing(root=name(root), real_root=name(real_root), **frames)
     (raw / "frames.json").write_text(json.dumps(asdict(listing), indent=1) + "\n", encoding="utf-8")
     return listing
 
@@ -59,8 +59,9 @@ def load_listing(folder: Path) -> Listing:
     path = folder / "frames.json"
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
-        roots = {key: values.pop(key) for key in ("root", "real_root")}
-        return Listing(**roots, **{key: [Frame(**frame) for frame in frames] for key, frames in values.items()})
+        for key in values.keys() - {"root", "real_root"}:
+            values[key] = [Frame(**frame) for frame in values[key]]
+        return Listing(**values)
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise ValueError(f"{path}: no readable frame listing ({error}); run the download stage") from None
 

@@ -1,8 +1,7 @@
 """Finds, reads and writes photographs, and converts between uint8 images and float tensors (the value range)."""
 
-import hashlib
+import glob
 import io
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,11 +13,13 @@ import torch
 from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
+from dbgan.utils import sha256
+
 SUFFIXES = {".png", ".jp2", ".webp", ".avif", ".tif", ".tiff", ".bmp", ".ppm", ".pgm", ".gif", ".heic", ".heif"}
 SUFFIXES |= {".jpg", ".jpeg", ".jpe", ".jfif"}
 FORMATS = ("PNG", "JPEG", "JPEG2000", "WEBP", "AVIF", "TIFF", "BMP", "PPM", "GIF", "HEIF")  # EPS would run programs
 RAW = {".dng", ".cr2", ".cr3", ".nef", ".arw", ".raf", ".rw2", ".orf", ".pef", ".srw"}  # refused by name
-JUNK = ("__MACOSX", "@eaDir", "$RECYCLE.BIN")  # folders that systems leave; hidden files and folders likewise
+JUNK = {"__MACOSX", "@eaDir", "$RECYCLE.BIN"}  # folders that systems leave
 
 MAX_MEGAPIXELS = 200  # a larger photograph is refused before it is decoded: decompression bombs declare more
 Image.MAX_IMAGE_PIXELS = None  # Pillow's limit, which warns first and refuses at twice its value
@@ -65,22 +66,14 @@ def to_uint8(image: Tensor) -> np.ndarray:
 
 def find(folder: Path) -> list[Path]:
     """The photographs in a folder and its sub-folders, camera RAW among them, as sorted paths relative to it; through
-    links to folders too, but each folder once."""
+    links to folders, but not in hidden ones."""
     if not folder.is_dir():
         raise ValueError(f"{folder}: there is no such folder")
-    paths: list[Path] = []
-    seen: set[str] = set()
-    for at, folders, names in os.walk(folder, followlinks=True):
-        if (real := os.path.realpath(at)) in seen:
-            folders.clear()
-            continue
-        seen.add(real)
-        folders[:] = sorted(name for name in folders if not name.startswith((".", *JUNK)))
-        files = (Path(at, name) for name in names if not name.startswith("."))
-        paths += [path for path in files if path.suffix.lower() in SUFFIXES | RAW and path.is_file()]
-    if not paths:
+    paths = map(Path, glob.iglob("**", root_dir=folder, recursive=True))
+    images = [path for path in paths if path.suffix.lower() in SUFFIXES | RAW and not JUNK.intersection(path.parts)]
+    if not (images := sorted(path for path in images if (folder / path).is_file())):
         raise ValueError(f"{folder}: no photographs in it (looked for {', '.join(sorted(SUFFIXES))})")
-    return sorted(path.relative_to(folder) for path in paths)
+    return images
 
 
 @contextmanager
@@ -113,10 +106,8 @@ def read(path: Path) -> tuple[np.ndarray, str, str]:
 
     Grey is repeated over the channels, 16 bits become 8, transparency is dropped, EXIF rotation is applied.
     """
-    with opened(path) as (image, file):
-        rgb, note = _decode(image)
-        file.seek(0)
-        return rgb, note, hashlib.file_digest(file, "sha256").hexdigest()
+    with opened(path) as (image, _):
+        return *_decode(image), sha256(path)
 
 
 def decode(content: bytes, name: str) -> tuple[np.ndarray, str]:
@@ -154,7 +145,8 @@ def grey_levels(image: Image.Image) -> np.ndarray:
 
 
 def _decode(image: Image.Image) -> tuple[np.ndarray, str]:
-    deep = image.mode.startswith("RGB") and image.tile and "16" in str(image.tile[0][3])
+    tile = getattr(image, "tile", None)  # how its pixels lie in the file
+    deep = image.mode.startswith("RGB") and tile and "16" in str(tile[0][3])
     notes = ["16 bits read as 8"] if deep else []
     turned = _orientation(image) in UPRIGHT
     image.load()
