@@ -116,6 +116,7 @@ def _unpack(archive: Path, out: Path) -> None:
     log(f"unpack {archive}")
     try:
         with atomic_write(out) as part:
+            part.mkdir()
             if tarfile.is_tarfile(archive):
                 shutil.unpack_archive(archive, part, "tar", filter="data")
             else:

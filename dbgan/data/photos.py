@@ -69,7 +69,7 @@ def find(folder: Path) -> list[Path]:
     links to folders, but not in hidden ones."""
     if not folder.is_dir():
         raise ValueError(f"{folder}: there is no such folder")
-    paths = map(Path, glob.iglob("**", root_dir=folder, recursive=True))
+    paths = map(Path, glob.iglob("**", root_dir=folder, recursive=True))  # noqa: PTH207 - rglob follows no links
     images = [path for path in paths if path.suffix.lower() in SUFFIXES | RAW and not JUNK.intersection(path.parts)]
     if not (images := sorted(path for path in images if (folder / path).is_file())):
         raise ValueError(f"{folder}: no photographs in it (looked for {', '.join(sorted(SUFFIXES))})")
@@ -97,7 +97,7 @@ def opened(path: Path, content: bytes | None = None) -> Iterator[tuple[Image.Ima
         empty = not (path.stat().st_size if content is None else content)
         raise Unreadable(path, "an empty file" if empty else "not a readable photograph (of no known format)") from None
     except Exception as error:  # decoders raise errors of nearly every kind for damaged files
-        detail = getattr(error, "strerror", None) or error or type(error).__name__
+        detail = getattr(error, "strerror", None) or " ".join(str(error).split()) or type(error).__name__
         raise Unreadable(path, f"not a readable photograph ({detail})") from None
 
 

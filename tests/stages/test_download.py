@@ -1,4 +1,4 @@
-"""The stage that provides photographs: what it finds, says, sets aside and shows."""
+"""The stage that provides photographs: what it lists, logs, sets aside and shows."""
 
 import json
 import shutil
@@ -58,14 +58,6 @@ def test_without_a_test_folder_the_split_is_said_and_repeats(copied):
     run_well("download")
     assert files(copied) == first
     assert (summary(copied)["train_pairs"], summary(copied)["test_pairs"], summary(copied)["real_blur"]) == (3, 1, 0)
-
-
-def test_real_blur_comes_from_a_folder_of_its_own_through_the_whole_pipeline(copied, write_params):
-    shutil.move(copied / "photos" / "real_blur", copied / "my photos")
-    write_params(copied / "params.yaml", {"data.real": "folder", "data.real_root": "my photos"})
-    run_well("download", "build_h5", "evaluate")
-    assert listing(copied)["real_root"] == "my photos"
-    assert [frame["path"] for frame in listing(copied)["real_blur"]] == ["0.png", "1.png"]
 
 
 def test_your_own_copy_of_an_archive_is_taken_without_a_network(copied, write_params):
