@@ -46,6 +46,8 @@ def fetch(archive: Archive, key: str) -> Path:
             log(f"{own}: your copy is used, though it is not the public file (its SHA-256 is {digest})")
         return own
     out = _cached(archive.file)
+    if not (archive.url or archive.drive or out.is_file()):
+        raise ValueError(f"params.yaml, {key}: give your own copy as path, or a url, or a drive id")
     with FileLock(f"{out}.lock"):
         if not out.is_file():
             _download(archive, key, out)
@@ -107,8 +109,7 @@ def _download(archive: Archive, key: str, out: Path) -> None:
                 return
             except Exception as error:  # gdown raises errors of many kinds
                 errors.append(f"{url}: {' '.join(str(error).split())}")
-    why = "; ".join(errors) or "there is neither a url nor a drive id"
-    raise OSError(f"params.yaml, {key}: {why} (your own copy can be named as {key}.path)")
+    raise OSError(f"params.yaml, {key}: {'; '.join(errors)} (your own copy can be named as {key}.path)")
 
 
 def _unpack(archive: Path, out: Path) -> None:

@@ -101,7 +101,7 @@ def test_another_file_than_expected_is_not_used(serve):
 def test_a_refusal_is_one_line_with_the_key(serve):
     with pytest.raises(OSError, match=rf"params\.yaml, {KEY}: .*404"):
         download.fetch(archive(url=serve(status=404)), KEY)
-    with pytest.raises(OSError, match=rf"params\.yaml, {KEY}: there is neither a url nor a drive id .*{KEY}\.path"):
+    with pytest.raises(ValueError, match=rf"params\.yaml, {KEY}: give your own copy as path, or a url"):
         download.fetch(archive(), KEY)
 
 
