@@ -109,6 +109,8 @@ def _download(archive: Archive, key: str, out: Path) -> None:
                 return
             except Exception as error:  # gdown raises errors of many kinds
                 errors.append(f"{url}: {' '.join(str(error).split())}")
+                if "byte range" in errors[-1]:
+                    errors.append(f"this server cannot go on; delete {out}*.part to start again")
     raise OSError(f"params.yaml, {key}: {'; '.join(errors)} (your own copy can be named as {key}.path)")
 
 

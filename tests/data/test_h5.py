@@ -124,7 +124,7 @@ def test_a_missing_dataset_is_named_with_its_file(tmp_path):
             read()
 
 
-@pytest.mark.parametrize("room", [0, 3000, 30_000, 1_000_000])
+@pytest.mark.parametrize("room", [0, 30_000])
 def test_a_disk_that_refuses_more_is_one_os_error(tmp_path, room):
     """By a limit on the size of files; HDF5 itself would end the process."""
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
