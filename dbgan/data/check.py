@@ -93,9 +93,8 @@ def _counted(notes: Notes) -> list[dict]:
 
 
 def _psnr_summary(pairs: list[Usable]) -> dict:
-    worst = min(pairs, key=lambda pair: pair.psnr)
-    mean = float(np.mean([pair.psnr for pair in pairs]))
-    return {"mean": mean, "lowest": worst.psnr, "lowest_of": worst.frames[0].path}
+    lowest, path = min((pair.psnr, pair.frames[0].path) for pair in pairs)
+    return {"mean": float(np.mean([pair.psnr for pair in pairs])), "lowest": lowest, "lowest_of": path}
 
 
 def _read(root: Path, min_side: int, paths: Paths) -> Usable | Unreadable:

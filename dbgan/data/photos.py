@@ -154,14 +154,12 @@ def _decode(image: Image.Image) -> tuple[np.ndarray, str]:
         levels = grey_levels(image)
         grey = (levels + np.uint32(128)) // 257 if levels.dtype == np.uint16 else levels
         rgb, notes = np.dstack([grey.astype(np.uint8)] * 3), ["16-bit grey read as 8-bit RGB"]
-    elif image.mode == "RGB" and not image.has_transparency_data:
-        rgb = np.asarray(image)
-    elif image.has_transparency_data:
-        rgb = np.asarray(image.convert("RGBA").convert("RGB"))
-        notes.append("transparency dropped")
     else:
-        rgb = np.asarray(image.convert("RGB"))
-        notes.append(f"{image.mode} read as RGB")
+        alpha = image.has_transparency_data
+        if alpha or image.mode != "RGB":
+            notes.append("transparency dropped" if alpha else f"{image.mode} read as RGB")
+        flat = image.convert("RGBA") if alpha else image
+        rgb = np.asarray(flat if flat.mode == "RGB" else flat.convert("RGB"))
     if turn := UPRIGHT.get(_orientation(image)):  # none any more where the decoder turned it itself, as TIFF's does
         rgb = np.ascontiguousarray(turn(rgb))
     return rgb, ", ".join([*notes, "rotated as its EXIF says"] if turned else notes)

@@ -84,18 +84,16 @@ def test_equal_data_are_equal_bytes_and_equal_digests(tmp_path):
     assert h5.Reader(first).digest == h5.Reader(second).digest
 
 
-def test_the_digest_tells_other_data_order_names_places_and_sizes_apart(tmp_path):
-    changed = IMAGES.copy()
-    changed[4, 7, 7, 2] ^= 1
-    digests = {h5.Reader(make(tmp_path / f"{i}.h5", x)).digest for i, x in enumerate((IMAGES, changed, IMAGES[::-1]))}
+def test_the_digest_tells_other_data_names_corners_and_sizes_apart(tmp_path):
     variants = [("sharp", PHOTOS[0], 0, 6), ("blurred", PHOTOS[0], 0, 6), ("sharp", PHOTOS[0], 1, 6)]
-    variants += [("sharp", PHOTOS[0], 0, 5), ("sharp", PHOTOS[0].reshape(12, 9, 3), 0, 6)]
-    for i, (side, photo, corner, size) in enumerate(variants):
-        with h5.create(tmp_path / f"variant{i}.h5") as file:
+    variants += [("sharp", PHOTOS[0], 0, 5), ("sharp", PHOTOS[0].reshape(12, 9, 3), 0, 6), ("sharp", PHOTOS[1], 0, 6)]
+    digests = set()
+    for side, photo, corner, size in variants:
+        with h5.create(tmp_path / "a.h5") as file:
             file.write(f"paired/{side}/000000", photo)
             file.crops("paired", np.array([[0, corner, 0]]), size, ["a"])
-        digests.add(h5.Reader(tmp_path / f"variant{i}.h5").digest)
-    assert len(digests) == 3 + len(variants)
+        digests.add(h5.Reader(tmp_path / "a.h5").digest)
+    assert len(digests) == len(variants)
 
 
 def test_a_file_whose_writer_failed_is_refused(tmp_path):

@@ -3,7 +3,7 @@
 import json
 import shutil
 
-from commands import files, run, run_well
+from commands import run, run_well
 from PIL import Image
 
 
@@ -43,21 +43,6 @@ def test_what_cannot_be_used_is_set_aside_said_and_counted(copied, write_params)
     }
     assert "1 set aside: an empty file (first: train/sharp/2.png)" in result.stderr
     assert [frame["path"] for frame in listing(copied)["train_sharp"]] == ["train/sharp/1.png", "train/sharp/3.png"]
-
-
-def test_without_a_test_folder_the_split_is_said_and_repeats(copied):
-    photos = copied / "photos"
-    shutil.rmtree(photos / "test")
-    shutil.copytree(photos / "train", copied / "flat")
-    shutil.rmtree(photos)
-    shutil.move(copied / "flat", photos)
-    result = run("download")
-    assert result.exit_code == 0, result.stderr
-    assert "no test pairs: 1 of 4 are held out" in result.stderr
-    first = files(copied)
-    run_well("download")
-    assert files(copied) == first
-    assert (summary(copied)["train_pairs"], summary(copied)["test_pairs"], summary(copied)["real_blur"]) == (3, 1, 0)
 
 
 def test_your_own_copy_of_an_archive_is_taken_without_a_network(copied, write_params):
