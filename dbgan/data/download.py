@@ -5,7 +5,7 @@ import shutil
 import tarfile
 import zipfile
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import gdown
 from filelock import FileLock
@@ -121,7 +121,8 @@ def _unpack(archive: Path, out: Path) -> None:
     log(f"unpack {archive}")
     try:
         tar = tarfile.is_tarfile(archive)
-        with tarfile.open(archive) if tar else zipfile.ZipFile(archive) as file, atomic_write(out) as part:
+        opened: Any = tarfile.open if tar else zipfile.ZipFile
+        with opened(archive) as file, atomic_write(out) as part:
             size = sum(member.size for member in file) if tar else sum(member.file_size for member in file.infolist())
             if size > (free := shutil.disk_usage(out.parent).free):
                 raise OSError(errno.ENOSPC, f"{size / 1e9:.1f} GB to unpack, {free / 1e9:.1f} GB free", str(out.parent))
