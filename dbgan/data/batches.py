@@ -32,7 +32,7 @@ class Batches:
         raise NotImplementedError
 
     def windows(self, rng: np.random.Generator) -> np.ndarray:
-        """Patches and flips for a batch (paper: random 128 x 128 crops and flips): (batch, 4) of y, x, flipped
+        """Patches and flips for a batch (paper: random patches and flips): (batch, 4) of y, x, flipped
         vertically, flipped horizontally."""
         room = self.side - self.patch + 1
         return rng.integers([room, room, 2, 2], size=(self.batch, 4))
