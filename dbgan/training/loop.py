@@ -84,7 +84,8 @@ def fit(
     networks = {name: ready(network, p, device) for name, network in training.networks.items()}
     optimizers = {name: adam(network, p, name) for name, network in networks.items()}
     result = next(iter(networks.values()))
-    mean = running_mean(result, p.ema) if p.ema else None
+    # BatchNorm's statistics are averaged like the weights, for they describe the images that these weights make.
+    mean = AveragedModel(result, multi_avg_fn=get_ema_multi_avg_fn(p.ema), use_buffers=True) if p.ema else None
     parts = networks | {f"{name}_optimizer": optimizer for name, optimizer in optimizers.items()}
     parts |= {"mean": mean} if mean else {}
     start = state.restore(parts)
@@ -178,11 +179,6 @@ def clipped(networks: dict[str, nn.Module], clip: float) -> Terms:
             if clip:
                 clip_grads_with_norm_(network.parameters(), clip, norms[f"gradient_{name}"])
     return norms
-
-
-def running_mean(network: nn.Module, decay: float) -> AveragedModel:
-    """A copy of `network` that takes 1 - `decay` of its weights, and of BatchNorm's statistics, at every update."""
-    return AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True)
 
 
 @contextmanager
