@@ -2,8 +2,8 @@
 folder as a dependency would train again after any edit. `make deps` writes; --check fails if something would change.
 
 A stage depends on its own file and on every file of the project that it imports, directly or through others, but for
-EXEMPT, which cannot change a result. Of the networks that params.yaml chooses by name it depends on the chosen one's
-file, and on what any of them imports.
+EXEMPT, which cannot change a result. Of the networks that params.yaml chooses by name, which build.py imports, it
+depends on the chosen one's file, on what any of them imports, and in BGAN's training on the other half of the cycle.
 """
 
 import ast
@@ -14,7 +14,8 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 EXEMPT = {"dbgan/utils.py", "dbgan/tracking.py", "dbgan/report.py"}
 BUILD = "dbgan/models/build.py"
-CODE = re.compile(r"^      - (stages|dbgan)/\S+\.py$")
+CHOICES = {"blur_generator": r"models/bgan\.safetensors", "generator": r"models/dbgan\w*\.safetensors"}  # by weights
+OTHER_HALF = {"train_bgan": {"dbgan/models/dbgan.py", "dbgan/models/sftnet.py"}}
 
 
 def imported(path: str) -> set[str]:
@@ -23,40 +24,23 @@ def imported(path: str) -> set[str]:
     for node in ast.walk(ast.parse((ROOT / path).read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom) and node.module:
             names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
-        elif isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
     files = {name.replace(".", "/") + ".py" for name in names}
     return {file for file in files if file.startswith(("dbgan/", "stages/")) and (ROOT / file).is_file()} - EXEMPT
 
 
-def chosen() -> set[str]:
-    """The files of the networks that a parameter chooses: those that build.py names beside their names."""
-    from dbgan.models.build import BLUR, DEBLUR
-
-    return {f"dbgan/models/{name}.py" for name in [*BLUR, *DEBLUR]}
-
-
-def closure(path: str) -> set[str]:
-    """A file and all that it needs; the chosen networks themselves left out."""
-    found, new = set(), {path}
-    while new:
-        file = new.pop()
-        found.add(file)
-        new |= imported(file) - found
-    return found - chosen()
-
-
-def deps(stage: str, block: str) -> list[str]:
+def code(stage: str, block: str) -> list[str]:
     """The code of a stage whose part of dvc.yaml is `block`."""
-    files = closure(f"stages/{stage}.py")
-    templates = {f"dbgan/models/${{{key}.name}}.py" for key in ("blur_generator", "generator") if uses(block, key)}
-    return sorted(files, key=lambda file: (not file.startswith("stages"), file)) + sorted(templates)
-
-
-def uses(block: str, key: str) -> bool:
-    """Whether a stage runs the network chosen by `key`: it makes or reads weights of that kind."""
-    weights = {"blur_generator": r"models/bgan\.safetensors", "generator": r"models/dbgan\w*\.safetensors"}[key]
-    return re.search(weights, block) is not None
+    networks = {file for file in imported(BUILD) if file.startswith("dbgan/models/")}
+    found: set[str] = set()
+    ahead = {f"stages/{stage}.py"}
+    while ahead:
+        found |= ahead
+        ahead = set().union(*map(imported, ahead)) - found
+    files = (found - networks) | OTHER_HALF.get(stage, set())
+    if BUILD in found:
+        files |= set().union(*map(imported, networks))
+    templates = [f"dbgan/models/${{{key}.name}}.py" for key, weights in CHOICES.items() if re.search(weights, block)]
+    return sorted(files, key=lambda file: (not file.startswith("stages"), file)) + templates
 
 
 def rewritten(text: str) -> str:
@@ -64,14 +48,13 @@ def rewritten(text: str) -> str:
     head, *blocks = re.split(r"(?m)^(?=  [a-z_0-9]+:\n    cmd:)", text)
     for k, block in enumerate(blocks):
         stage = block.split(":", 1)[0].strip()
-        lines = [line for line in block.split("\n") if not CODE.match(line)]
+        lines = [line for line in block.split("\n") if not re.match(r"^      - (stages|dbgan)/\S+\.py$", line)]
         at = lines.index("    deps:") + 1
-        blocks[k] = "\n".join([*lines[:at], *(f"      - {file}" for file in deps(stage, block)), *lines[at:]])
+        blocks[k] = "\n".join([*lines[:at], *(f"      - {file}" for file in code(stage, block)), *lines[at:]])
     return head + "".join(blocks)
 
 
 if __name__ == "__main__":
-    sys.path.insert(0, str(ROOT))
     path = ROOT / "dvc.yaml"
     now = path.read_text(encoding="utf-8")
     new = rewritten(now)

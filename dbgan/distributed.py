@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
@@ -34,24 +35,10 @@ def _from_torchrun(name: str, alone: int) -> int:
     return int(os.environ[name]) if "TORCHELASTIC_RUN_ID" in os.environ else alone
 
 
-def rank() -> int:
-    """This process's number among all, from 0."""
-    return _from_torchrun("RANK", 0)
-
-
-def world_size() -> int:
-    """How many processes do the work."""
-    return _from_torchrun("WORLD_SIZE", 1)
-
-
-def local_rank() -> int:
-    """This process's number among those on this machine, from 0: the number of its GPU."""
-    return _from_torchrun("LOCAL_RANK", 0)
-
-
-def local_world_size() -> int:
-    """How many of the processes are on this machine."""
-    return _from_torchrun("LOCAL_WORLD_SIZE", 1)
+rank = partial(_from_torchrun, "RANK", 0)
+world_size = partial(_from_torchrun, "WORLD_SIZE", 1)
+local_rank = partial(_from_torchrun, "LOCAL_RANK", 0)  # on this machine: the number of the process's GPU
+local_world_size = partial(_from_torchrun, "LOCAL_WORLD_SIZE", 1)
 
 
 def is_main() -> bool:
@@ -60,7 +47,7 @@ def is_main() -> bool:
 
 
 def init(backend: str) -> None:
-    """Join the process group, if there are several processes; `backend` is gloo or nccl."""
+    """Join the process group, if there are several processes, by gloo or nccl."""
     import torch.distributed as dist
 
     if world_size() > 1 and not dist.is_initialized():
@@ -69,7 +56,7 @@ def init(backend: str) -> None:
 
 @contextmanager
 def session() -> Iterator[None]:
-    """Around a command: leave the group at its end; let torchrun end it as Ctrl-C does, nothing left half-written."""
+    """Around a command: leave the group at its end; let torchrun end it as Ctrl-C does."""
     if world_size() == 1:
         yield
         return
@@ -110,16 +97,12 @@ def from_main(find: Callable[[], Result]) -> Result:
         return find()
     import torch.distributed as dist
 
-    found = [find() if is_main() else None]
+    found: list = [find() if is_main() else None]
     dist.broadcast_object_list(found, 0)
     return found[0]
 
 
-def gather_map(
-    function: Callable[[Item], Result],
-    items: Sequence[Item],
-    watch: Callable[[Sequence[Item]], Iterable[Item]] = iter,
-) -> list[Result]:
+def gather_map(function: Callable[[Item], Result], items: Sequence[Item], watch: Callable = iter) -> list[Result]:
     """[function(item) for item in items], sharded over all processes: at the main one all results, in the order of
     `items`, at the others none. `watch` wraps this process's shard, e.g. in a progress bar."""
     shard = [function(item) for item in watch(items[rank() :: world_size()])]

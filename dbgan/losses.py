@@ -163,6 +163,11 @@ def multi_stage(stages: list[Tensor], target: Tensor) -> Tensor:
     return sum(charbonnier(output, target) + EDGE_WEIGHT * edge(output, target) for output in stages)
 
 
+def content(outputs: list[Tensor], target: Tensor, distance: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
+    """The pixel distance that a generator is trained by: `distance`, or `multi_stage` for one of several stages."""
+    return distance(outputs[0], target) if len(outputs) == 1 else multi_stage(outputs, target)
+
+
 def psnr(output: Tensor, target: Tensor) -> Tensor:
     """PSNR in dB of a batch in [0, 1], the output clamped, at most 100; without gradient: how a training goes."""
     error = F.mse_loss(output.detach().clamp(0, 1), target)

@@ -14,8 +14,7 @@ from dbgan.utils import atomic_write
 def device(threads: int) -> torch.device:
     """CUDA where there is one, else the CPU with exactly `threads` threads (results depend on their number).
 
-    Of several processes on a machine each has its GPU or its part of the threads; here they meet. Raises ValueError
-    when there are fewer GPUs.
+    Of several processes on a machine each has its GPU or its part of the threads; here they join their group.
     """
     torch.set_num_threads(max(1, threads // distributed.local_world_size()))
     if not torch.cuda.is_available():
@@ -43,7 +42,7 @@ def write_csv(path: Path, rows: list[dict]) -> None:
 
 
 def rounded(value):
-    """Every float in nested dicts and lists rounded to 6 digits; None for one that is not finite."""
+    """Floats in nested dicts and lists, to 6 digits; None for one that is not finite."""
     if isinstance(value, dict):
         return {key: rounded(v) for key, v in value.items()}
     if isinstance(value, list):

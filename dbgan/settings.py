@@ -36,14 +36,7 @@ class Common(Params):
 
 
 class _Loader(yaml.CSafeLoader):
-    """libyaml's SafeLoader that reads YAML 1.2 floats (DVC writes 1e-05, a string to PyYAML) and refuses a key set
-    twice."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
-        keys = [key.value for key, _ in node.value]
-        if twice := [key for i, key in enumerate(keys) if key in keys[:i]]:
-            raise yaml.constructor.ConstructorError(None, None, f"{twice[0]} stands twice", node.start_mark)
-        return super().construct_mapping(node, deep)
+    """libyaml's SafeLoader that reads YAML 1.2 floats: DVC writes 1e-05, a string to PyYAML."""
 
 
 _Loader.add_implicit_resolver(
@@ -59,7 +52,7 @@ def load(path: Path) -> dict[str, Any]:
 
 
 def read(path: Path) -> Any:
-    """params.yaml or dvc.lock as it stands. Raises ValueError for a file that is no YAML, or that sets a key twice."""
+    """params.yaml or dvc.lock as it stands."""
     try:
         return parse(Path(path).read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -72,29 +65,24 @@ def parse(text: str) -> Any:
 
 
 def merged(params: Any, path: Path) -> dict[str, Any]:
-    """The result of `read`, the values of the chosen scale merged in.
-
-    Keys that depend on the scale stand under `scales.<scale>`, all others at the top, none in both. Raises
-    ValueError naming `path` for a wrong `scale`, scales with unlike sections, or a key set both ways.
-    """
+    """The result of `read`, the values of the chosen scale merged in: keys that depend on the scale stand under
+    `scales.<scale>`, all others at the top, none in both."""
     scales = params.get("scales") if isinstance(params, dict) else None
-    if not isinstance(scales, dict) or set(scales) != set(SCALES):
-        raise ValueError(f"{path}: the key 'scales' must hold exactly the sections {' and '.join(SCALES)}")
+    if (
+        not isinstance(scales, dict)
+        or set(scales) != set(SCALES)
+        or not all(isinstance(s, dict) for s in scales.values())
+    ):
+        raise ValueError(f"{path}, scales: must hold exactly the sections {' and '.join(SCALES)}, each with keys")
     if params.get("scale") not in SCALES:
         raise ValueError(f"{path}, scale: {params.get('scale')!r} is not one of {', '.join(SCALES)}")
-    if wrong := [name for name in SCALES if not isinstance(scales[name], dict)]:
-        raise ValueError(f"{path}, scales.{wrong[0]}: a section with keys is needed, not {scales[wrong[0]]!r}")
-    if odd := set(scales["sample"]) ^ set(scales["paper"]):
-        raise ValueError(f"{path}, scales: only one of the scales has {sorted(map(str, odd))}")
     top = {key: value for key, value in params.items() if key != "scales"}
     return _integers(_merge(top, scales[params["scale"]], path, ""))
 
 
 def section(params: Mapping[str, Any], name: str, cls: type[P], top: tuple[str, ...] = ()) -> P:
-    """One section of the loaded params as an object of `cls`, with the keys `top` from the top of the file.
-
-    Raises ValueError naming each missing, unknown or ill-typed key.
-    """
+    """One section of the loaded params as `cls`, with the keys `top` from the top of the file; ValueError names each
+    missing, unknown or wrong key."""
     values = _get(params, name)
     if not isinstance(values, dict):
         raise ValueError(f"params.yaml, {name}: a section with keys is needed, not {values!r}")

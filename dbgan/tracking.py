@@ -33,7 +33,6 @@ MODEL_NOTE = """The deblurring generator of each evaluated pipeline; a version's
 docs/serving.md shows how to load and to serve it."""
 # A grey image file of 16 x 16 pixels: the logged example of a request.
 GREY = "iVBORw0KGgoAAAANSUhEUgAAABAAAAAQCAAAAAA6mKC9AAAAEUlEQVR42mNsYEAFTAwjWgAAmZAAoFDIQrAAAAAASUVORK5CYII="
-BATCH = 1000  # points that MLflow takes in one call
 NEEDED = (  # by the served model, beside Python
     *("mlflow", "torch", "numpy", "scikit-image", "pillow", "pillow-heif", "imagecodecs", "tifffile"),
     *("pydantic", "pyyaml", "safetensors", "typer", "tqdm"),
@@ -66,7 +65,6 @@ class Log:
 
     def __init__(self, client: Any = None, run_id: str = "", parent_id: str = "") -> None:
         self.client, self.run_id, self.parent_id = client, run_id, parent_id
-        self.points: list = []
 
     @recorded
     def metrics(self, values: dict[str, Any], step: int = 0) -> None:
@@ -81,9 +79,7 @@ class Log:
     @recorded
     def pipeline(self, metrics: dict[str, dict], *paths: Path) -> None:
         """The results of the whole pipeline, {stage: values}, and its files, for the parent run."""
-        self._send()
         self._record(self.parent_id, metrics, 0)
-        self._send(self.parent_id)
         self.client.set_terminated(self.parent_id)
         self._copy(self.parent_id, paths)
 
@@ -117,25 +113,16 @@ class Log:
     @recorded
     def end(self, status: str) -> None:
         """End the stage's run."""
-        self._send()
         self.client.set_terminated(self.run_id, status)
 
     def _record(self, run_id: str, values: dict[str, Any], step: int) -> None:
-        from mlflow.entities import Metric
+        from mlflow.entities import Metric, RunTag
 
-        now = int(time.time() * 1000)
-        for key, value in flat(values).items():
-            if isinstance(value, int | float) and not isinstance(value, bool):
-                self.points.append(Metric(key.replace(".", "/"), float(value), now, step))  # slashes group in the pages
-            elif value is not None:
-                self.client.set_tag(run_id, key, str(value))
-        if len(self.points) >= BATCH:
-            self._send(run_id)
-
-    def _send(self, run_id: str | None = None) -> None:
-        waiting, self.points = self.points, []
-        for i in range(0, len(waiting), BATCH):
-            self.client.log_batch(run_id or self.run_id, metrics=waiting[i : i + BATCH])
+        now, named = int(time.time() * 1000), {key: value for key, value in flat(values).items() if value is not None}
+        texts = {key: value for key, value in named.items() if isinstance(value, str | bool)}
+        numbers = {key.replace(".", "/"): value for key, value in named.items() if key not in texts}  # / makes groups
+        metrics = [Metric(key, float(value), now, step) for key, value in numbers.items()]
+        self.client.log_batch(run_id, metrics=metrics, tags=[RunTag(key, str(value)) for key, value in texts.items()])
 
     def _copy(self, run_id: str, paths: tuple[Path, ...]) -> None:
         for path in map(Path, paths):

@@ -21,19 +21,13 @@ Result = TypeVar("Result")
 
 
 def project_root() -> Path:
-    """The repository that keeps state, records and relative data paths.
-
-    `dvc exp run --temp` and queue workers run in a temporary copy; DVC_ROOT names the repository itself.
-    """
+    """The repository, also for `dvc exp run --temp` and queue workers, which run in a temporary copy of it."""
     return Path(os.environ.get("DVC_ROOT") or Path(__file__).parent.parent).resolve()
 
 
 def command(main: Callable[..., None], together: bool = False) -> Callable[..., None]:
-    """`main` as a function for Typer that ends bad input with one line on stderr and exit code 1.
-
-    Input faults are raised as ValueError or OSError throughout the project. DBGAN_TRACEBACK=1 shows where. With
-    `together`, several processes can do the work, see distributed.py.
-    """
+    """`main` for Typer: bad input, ValueError or OSError throughout the project, ends in one line on stderr and exit
+    code 1; DBGAN_TRACEBACK=1 shows where. With `together`, several processes can do the work (distributed.py)."""
     name = Path(main.__code__.co_filename).stem
 
     @functools.wraps(main)
@@ -64,7 +58,6 @@ def command(main: Callable[..., None], together: bool = False) -> Callable[..., 
 
 
 def app(main: Callable[..., None], together: bool = False) -> typer.Typer:
-    """A Typer application of one command, see `command`."""
     cli = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
     cli.command()(command(main, together))
     return cli
@@ -72,7 +65,7 @@ def app(main: Callable[..., None], together: bool = False) -> typer.Typer:
 
 @contextmanager
 def out_of_memory(advice: str) -> Iterator[None]:
-    """Ends work that finds no more memory, the GPU's or the machine's, with a ValueError that gives the advice."""
+    """Ends work that gets no more memory, of a GPU or the machine, with a ValueError that gives the advice."""
     try:
         yield
     except (MemoryError, RuntimeError) as error:
@@ -90,8 +83,7 @@ def log(message: str) -> None:
 
 
 def progress(items=None, **options):
-    """A tqdm bar: time left, rate; a line now and then instead of an animation when nobody watches. By the main
-    process alone."""
+    """A tqdm bar, shown by the main process alone; a line now and then where no terminal is."""
     from tqdm import tqdm
 
     every = 0.2 if sys.stderr.isatty() else 10
@@ -100,10 +92,7 @@ def progress(items=None, **options):
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
-    """A path beside `path` to write a file or folder to; it takes `path`'s place only when all went well.
-
-    On any fault what was written is removed and what stood at `path` before is still there.
-    """
+    """A path beside `path` to write a file or folder to, which replaces `path` when all went well and goes when not."""
     path = Path(path)
     part = path.with_name(path.name + ".part")
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -129,30 +118,21 @@ def _remove(path: Path) -> None:
 
 
 def sha256(path: Path) -> str:
-    """SHA-256 of a file."""
     with Path(path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def workers() -> int:
-    """Threads that read photographs ahead: a property of the machine, so not in params.yaml.
-
-    DBGAN_WORKERS sets their number, 0 is none; without it, one for each core that this process may use, at most 8:
-    what they have read waits in memory.
-    """
-    given = os.environ.get("DBGAN_WORKERS")
-    if given is None:
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        return min(cores, 8)
-    if not given.isascii() or not given.isdigit():
+    """Threads that read photographs ahead: DBGAN_WORKERS (0: none), else one for each core, at most 8."""
+    given = os.environ.get("DBGAN_WORKERS") or str(min(os.cpu_count() or 1, 8))
+    if not given.isdecimal():
         raise ValueError(f"DBGAN_WORKERS={given}: must be a whole number, 0 or more")
     return int(given)
 
 
 def ordered(function: Callable[[Item], Result], items: Iterable[Item], workers: int) -> Iterator[Result]:
-    """function(item) of each item, in order, made by so many threads; 0: by the caller, one after the other.
+    """function(item) of each item, in order, by so many threads (0: by the caller); at most workers + 1 results wait.
 
-    At most workers + 1 results wait to be taken. What `function` raises is raised where its result would stand.
     Threads, not processes: Pillow, zlib, hashlib, HDF5 and NumPy's copies run without the interpreter's lock.
     """
     if workers < 1:

@@ -29,9 +29,14 @@ def main(
     # The small matrix products of the registration are up to 20 times slower on threads of their own beside ours.
     with threadpool_limits(1, "blas"), tracking.run("build_h5", values, USED) as log:
         with utils.atomic_write(out) as part, h5.create(part) as file:
-            found = crops_h5.write_pairs(file, root, listing.train_blurred, listing.train_sharp, p, workers)
-            if listing.real_blur:
-                found |= crops_h5.write_real(file, real_root, listing.real_blur, p, found["mean_sharp"], workers)
+            pairs = {"blurred": listing.train_blurred, "sharp": listing.train_sharp}
+            found = crops_h5.write(file, "paired", root, pairs, p, workers)
+            if real := listing.real_blur:
+                curves = None
+                if p.match_color:
+                    curves, matched = crops_h5.matching_curves(real_root, real, found["mean_sharp"], p, workers)
+                    found["mean_real_matched"] = matched
+                found |= crops_h5.write(file, "real", real_root, {"blurred": real}, p, workers, curves)
         outputs.write_json(metrics, found)
         log.metrics(found)
         log.files(metrics)

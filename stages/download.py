@@ -20,7 +20,7 @@ def main(
     """Find the photographs of `data.source` and `data.real`, check each, list them in OUT/frames.json, show some of
     them on SHEET; counts and PSNR to METRICS."""
     values = settings.load(params)
-    data = settings.section(values, "data", sources.DataParams)
+    p = settings.section(values, "data", sources.DataParams)
     archives = settings.section(values, "archives", Archives)
     camera = settings.section(values, "camera", ShakeParams)
     real_camera = settings.section(values, "real_camera", ShakeParams)
@@ -30,20 +30,15 @@ def main(
     with tracking.run("download", values, USED) as log:
         with utils.atomic_write(out) as part:
             part.mkdir()
-            sample = sources.simulate(part, data, camera, real_camera, seed)
-            found = sources.find(data, archives, sample)
-            checked = check.check(found, data.min_side, utils.workers())
-            check.stop_if_too_many(checked, data.max_rejected)
-            names = [sources.root_name(root, part) for root in (found.root, found.real_root)]
-            listing = check.listing(checked, *names)
-            manifest.save_listing(part / "frames.json", listing)
+            found = sources.find(p, archives, part, camera, real_camera, seed)
+            frames, summary = check.check(found, p.min_side, p.max_rejected, utils.workers())
+            listing = manifest.save_listing(part, found.root, found.real_root, utils.project_root(), frames)
             with utils.atomic_write(sheet) as file:
                 contact_sheet.save(file, listing, found.root, found.real_root)
-        summary = check.summary(checked)
         outputs.write_json(metrics, summary)
         log.metrics(summary)
         log.files(metrics, sheet)
-    for line in [*found.notes, *check.lines(summary)]:
+    for line in check.lines(summary):
         utils.log(line)
 
 

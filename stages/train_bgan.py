@@ -14,6 +14,7 @@ from dbgan.models.grad_checkpoint import checkpoint_blocks
 from dbgan.models.vgg import PerceptualParams, VGGFeatures
 from dbgan.settings import Params
 from dbgan.training.bgan import CycleBgan, TrainBgan, TrainBganParams
+from dbgan.training.loop import Training
 from dbgan.training.run import train
 
 TOP = ("beta", "objective", "critic")
@@ -50,6 +51,7 @@ def main(
         return gaussian_init(build_critic(config), seed, common.init_std)
 
     blur, blur_critic = generator(name, config, common.seed), critic(common.seed + 1)
+    training: Training
     if p.method == "cycle":
         deblur = generator(*reverse(name, config), common.seed + 2)
         training = CycleBgan(blur, deblur, blur_critic, critic(common.seed + 3), features, p)

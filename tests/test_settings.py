@@ -128,12 +128,9 @@ def test_the_chosen_scale_is_merged_in(tmp_path):
     ("arguments", "key"),
     [
         ({"scale": "large"}, "scale"),
-        ({"sample": "{crop: {side: 1}}"}, "crop"),
         ({"top": "seed: 1", "sample": "{seed: 2}", "paper": "{seed: 3}"}, "seed"),
         ({"top": "crop: {side: 1}", "sample": "{crop: {side: 2}}", "paper": "{crop: {side: 3}}"}, "crop.side"),
-        ({"top": "seed: 1\nseed: 1"}, "seed stands twice"),
-        ({"sample": "{crop: {side: 1, side: 2}}"}, "side stands twice"),
-        ({"sample": "null", "paper": "null"}, "scales.sample"),
+        ({"sample": "null", "paper": "null"}, "scales"),
         ({"top": "crop: [1, 2"}, "not valid YAML"),
         ({"top": "\tseed: 1"}, "not valid YAML"),
     ],

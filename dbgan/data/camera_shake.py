@@ -6,21 +6,14 @@ from typing import Annotated
 import numpy as np
 import torch
 from PIL import Image
-from pydantic import AfterValidator, Field, NonNegativeFloat, PositiveFloat
+from pydantic import Field, NonNegativeFloat, PositiveFloat
 from scipy.ndimage import gaussian_filter1d
 from torch.nn import functional as F
 
 from dbgan.data.photos import to_float, to_uint8
 from dbgan.settings import Params
 
-
-def _ascending(limits: tuple[float, float]) -> tuple[float, float]:
-    if limits[0] > limits[1]:
-        raise ValueError("needs two numbers of pixels, the smaller one first")
-    return limits
-
-
-Limits = Annotated[tuple[NonNegativeFloat, NonNegativeFloat], AfterValidator(_ascending)]
+Limits = tuple[NonNegativeFloat, NonNegativeFloat]
 
 
 class ShakeParams(Params):
@@ -43,22 +36,14 @@ def camera_path(p: ShakeParams, points: int, rng: np.random.Generator) -> np.nda
     walk = np.cumsum(np.cumsum(rng.standard_normal((points, 3)), axis=0) + 2 * rng.standard_normal(3), axis=0)
     path = gaussian_filter1d(walk, points / 16, axis=0, mode="nearest")
     path -= path.mean(axis=0)
-    extent = max(np.linalg.norm(path[:, :2].max(0) - path[:, :2].min(0)), 1e-9)
+    extent = max(float(np.linalg.norm(path[:, :2].max(0) - path[:, :2].min(0))), 1e-9)
     path[:, :2] *= rng.uniform(*p.length_px) / extent
-    path[:, 2] *= np.deg2rad(p.rotation_deg) * rng.standard_normal() / max(path[:, 2].std(), 1e-9)
+    path[:, 2] *= np.deg2rad(p.rotation_deg) * rng.standard_normal() / max(float(path[:, 2].std()), 1e-9)
     return path
 
 
 def blur(sharp: np.ndarray, p: ShakeParams, rng: np.random.Generator) -> np.ndarray:
-    """A photograph as the camera `p` would have blurred it. sharp: (H, W, 3) uint8; so is the result.
-
-    Raises ValueError for a photograph that is smaller than the disc of `defocus_px`.
-    """
-    height, width = sharp.shape[:2]
-    if np.ceil(p.defocus_px[1]) >= min(height, width):
-        raise ValueError(
-            f"defocus_px, {p.defocus_px[1]:g}: a photograph of {width}x{height} pixels is too small for it"
-        )
+    """A photograph as the camera `p` would have blurred it. sharp: (H, W, 3) uint8; so is the result."""
     light = to_float(sharp)[None] ** p.response_gamma
     path = camera_path(p, points=32, rng=rng)
     averaged = torch.zeros_like(light)
@@ -69,7 +54,11 @@ def blur(sharp: np.ndarray, p: ShakeParams, rng: np.random.Generator) -> np.ndar
     deviation = p.noise * torch.sqrt(0.99 * averaged.clamp(0, 1) + 0.01)
     noisy = averaged + deviation * torch.from_numpy(rng.standard_normal(averaged.shape, dtype=np.float32))
     stored = to_uint8(noisy.clamp(0, 1) ** (1 / p.response_gamma))[0]
-    return stored if p.jpeg_quality is None else _through_jpeg(stored, p.jpeg_quality)
+    if p.jpeg_quality is None:
+        return stored
+    memory = io.BytesIO()
+    Image.fromarray(stored).save(memory, "JPEG", quality=p.jpeg_quality)
+    return np.asarray(Image.open(memory))
 
 
 def _moved(light: torch.Tensor, dx: float, dy: float, roll: float) -> torch.Tensor:
@@ -90,9 +79,3 @@ def _defocused(light: torch.Tensor, radius: float) -> torch.Tensor:
     disc = np.clip(radius + 0.5 - np.hypot(x, y), 0, 1)
     kernel = torch.from_numpy(disc / disc.sum()).to(light.dtype).expand(3, 1, -1, -1)
     return F.conv2d(F.pad(light, [reach] * 4, mode="reflect"), kernel, groups=3)
-
-
-def _through_jpeg(image: np.ndarray, quality: int) -> np.ndarray:
-    memory = io.BytesIO()
-    Image.fromarray(image).save(memory, "JPEG", quality=quality)
-    return np.asarray(Image.open(memory))

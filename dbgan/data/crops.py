@@ -37,7 +37,7 @@ def cut(frame: np.ndarray, corners: list[tuple[int, int]], side: int) -> Iterato
 
 def textured(frame: np.ndarray, p: CropParams) -> list[tuple[int, int]]:
     """The corners of `grid` whose crops of the frame (H, W, 3) uint8 have the least texture; all for 0."""
-    corners = grid(*frame.shape[:2], p)
+    corners = grid(frame.shape[0], frame.shape[1], p)
     if not p.min_texture:
         return corners
     luminance = np.asarray(Image.fromarray(frame).convert("L"))

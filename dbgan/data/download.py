@@ -1,27 +1,21 @@
-"""Public archives and weights: downloaded once into .downloads/, compared by SHA-256, unpacked in full or not at all.
-
-The digest of each file is recorded beside it; a later download of a file without a known digest must equal it.
-"""
+"""Public archives and weights: downloaded once into .downloads/, compared by SHA-256, unpacked whole or not at all."""
 
 import errno
-import hashlib
 import shutil
 import tarfile
 import zipfile
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import gdown
 from filelock import FileLock
-from gdown.exceptions import DownloadError
 from pydantic import Field
 
 from dbgan.settings import Params
-from dbgan.utils import atomic_write, log, progress, project_root, sha256
+from dbgan.utils import atomic_write, log, project_root, sha256
 
 RETRIES = 10  # after cuts and timeouts; a later run goes on where this one ended
 TIMEOUT = (10, 60)  # seconds for a connection, and without a byte
-RESERVE = 1 << 30  # bytes of the disk that stay free
 
 
 class Archive(Params):
@@ -44,7 +38,7 @@ class Archives(Params):
 def fetch(archive: Archive, key: str) -> Path:
     """Your own copy, or the file in the cache, downloaded where it is not there. `key`: its section in params.yaml.
 
-    Raises ValueError or OSError, one line that names the key.
+    The first digest of a file that has none in params.yaml is recorded beside it, and holds from then on.
     """
     if archive.path:
         own = project_root() / Path(archive.path).expanduser()
@@ -56,31 +50,30 @@ def fetch(archive: Archive, key: str) -> Path:
     out = _cached(archive.file)
     if not (archive.url or archive.drive or out.is_file()):
         raise ValueError(f"params.yaml, {key}: give your own copy as path, or a url, or a drive id")
-    with _alone(out):
-        recorded = _recorded(out)
-        expected = archive.sha256 or recorded
-        digest = sha256(out) if out.is_file() else _download(archive, key, out, expected)
+    with FileLock(f"{out}.lock"):
+        if not out.is_file():
+            _download(archive, key, out)
+        digest, expected = sha256(out), archive.sha256 or _recorded(out)
         if not digest.startswith(expected):
-            raise ValueError(f"{out}: its SHA-256 {digest} is not {key}.sha256; delete it to download it again")
-        if digest != recorded:
-            _record(out).write_text(f"{digest}  {out.name}\n", encoding="utf-8")
+            raise ValueError(f"{out}: its SHA-256 {digest} is not {expected} ({key}.sha256); delete it to try again")
         if not expected:
             log(f"{out}: SHA-256 {digest}, recorded beside it; nobody has vouched for this first copy")
+        Path(f"{out}.sha256").write_text(f"{digest}  {out.name}\n", encoding="utf-8")
     return out
 
 
 def unpacked(archive: Archive, key: str) -> Path:
     """The folder with an archive's files: your own, or one in the cache, named by the archive's digest. The archive may
     be deleted when its folder is there."""
+    name = key.rpartition(".")[2]
     digest = "" if archive.path else _recorded(_cached(archive.file))
-    out = _cached(f"{key.rpartition('.')[2]}-{digest[:16]}")
-    if not digest or not digest.startswith(archive.sha256 or "") or not out.is_dir():
+    out = _cached(f"{name}-{digest[:16]}")
+    if not (out.is_dir() and digest.startswith(archive.sha256 or "")):
         file = fetch(archive, key)
         if file.is_dir():
             return file
-        digest = sha256(file) if archive.path else _recorded(file)
-        out = _cached(f"{key.rpartition('.')[2]}-{digest[:16]}")
-        with _alone(out):
+        out = _cached(f"{name}-{sha256(file)[:16]}")
+        with FileLock(f"{out}.lock"):
             if not out.is_dir():
                 _unpack(file, out)
     return out
@@ -98,88 +91,43 @@ def vgg19(weights: str, archive: Archive) -> tuple[str, str]:
 
 
 def _cached(name: str) -> Path:
-    return project_root() / ".downloads" / name
-
-
-def _alone(out: Path) -> FileLock:
-    out.parent.mkdir(exist_ok=True)
-    return FileLock(out.with_name(out.name + ".lock"))
-
-
-def _record(file: Path) -> Path:
-    return file.with_name(file.name + ".sha256")
+    (folder := project_root() / ".downloads").mkdir(exist_ok=True)
+    return folder / name
 
 
 def _recorded(file: Path) -> str:
     """The digest recorded beside a file of the cache; "" where there is none."""
-    return _record(file).read_text(encoding="utf-8").partition(" ")[0] if _record(file).is_file() else ""
+    record = Path(f"{file}.sha256")
+    return record.read_text(encoding="utf-8").partition(" ")[0] if record.is_file() else ""
 
 
-def _download(archive: Archive, key: str, out: Path, expected: str) -> str:
-    """Bring the file to `out` from the first source that gives the right one; its SHA-256."""
-    sources = {kind: value for kind, value in (("url", archive.url), ("id", archive.drive)) if value}
+def _download(archive: Archive, key: str, out: Path) -> None:
+    """From the first source that gives the file; `out` appears when it is complete."""
     errors = []
-    for kind, value in sources.items():
-        part = out.with_name(f"{out.name}.{kind}")
-        try:
-            digest = _transfer(part, **{kind: value})
-            if not digest.startswith(expected):
-                part.unlink()
-                raise ValueError(f"its SHA-256 is {digest}, not {expected}")
-            part.rename(out)
-            return digest
-        except (DownloadError, OSError, ValueError, LookupError, AssertionError) as error:  # all that gdown raises
-            errors.append(f"{value}: {' '.join(str(error).split())}")
+    for url in (archive.url, archive.drive and f"https://drive.google.com/uc?id={archive.drive}"):
+        if url:
+            try:
+                gdown.download(url, str(out), resume=True, retries=RETRIES, timeout=TIMEOUT, use_cookies=False)
+                return
+            except Exception as error:  # gdown raises errors of many kinds
+                errors.append(f"{url}: {' '.join(str(error).split())}")
+                if "byte range" in errors[-1]:
+                    errors.append(f"this server cannot go on; delete {out}*.part to start again")
     raise OSError(f"params.yaml, {key}: {'; '.join(errors)} (your own copy can be named as {key}.path)")
-
-
-def _transfer(part: Path, **source: str) -> str:
-    """Download to `part`, and go on where an earlier run was cut; the SHA-256."""
-    part.unlink(missing_ok=True)  # gdown would return a finished file without hashing it
-    options = {"quiet": True, "use_cookies": False, "retries": RETRIES, "timeout": TIMEOUT}
-
-    def show(done: int, total: int | None) -> None:
-        bar.total = total
-        bar.update(done - bar.n)
-        _check_room(part, (total or done) - done)
-
-    for attempt in (1, 2):
-        hasher = hashlib.sha256()
-        try:
-            with progress(desc=part.stem, unit="B", unit_scale=True) as bar:
-                gdown.download(output=str(part), resume=True, hasher=hasher, progress=show, **options, **source)
-            break
-        except DownloadError as error:
-            if attempt == 2 or "byte range" not in str(error):
-                raise
-        for old in part.parent.glob(f"{part.name}*.part"):  # the server cannot go on: from the start
-            old.unlink()
-    return hasher.hexdigest()
 
 
 def _unpack(archive: Path, out: Path) -> None:
     """A zip or tar file into the new folder `out`: all of it or nothing, and nothing outside."""
     log(f"unpack {archive}")
     try:
-        with atomic_write(out) as part:
-            part.mkdir()
-            if tarfile.is_tarfile(archive):
-                with tarfile.open(archive) as file:
-                    _check_room(part, sum(member.size for member in file.getmembers()))
-                    file.extractall(part, filter="data")
-            else:
-                with zipfile.ZipFile(archive) as file:
-                    _check_room(part, sum(member.file_size for member in file.infolist()))
-                    file.extractall(part)
-    except Exception as error:  # both libraries raise errors of many kinds for damaged files
+        tar = tarfile.is_tarfile(archive)
+        opened: Any = tarfile.open if tar else zipfile.ZipFile
+        with opened(archive) as file, atomic_write(out) as part:
+            size = sum(member.size for member in file) if tar else sum(member.file_size for member in file.infolist())
+            if size > (free := shutil.disk_usage(out.parent).free):
+                raise OSError(errno.ENOSPC, f"{size / 1e9:.1f} GB to unpack, {free / 1e9:.1f} GB free", str(out.parent))
+            file.extractall(part, **({"filter": "data"} if tar else {}))
+    except Exception as error:  # both formats' libraries raise errors of many kinds for damaged files
         if isinstance(error, OSError) and error.errno:
             raise
         raise ValueError(f"{archive}: no undamaged zip or tar file ({error}); delete it to download it again") from None
-
-
-def _check_room(at: Path, size: int) -> None:
-    free = shutil.disk_usage(at.parent).free - RESERVE
-    if size > free:
-        raise OSError(
-            errno.ENOSPC, f"needs {size / 1e9:.1f} GB, the disk has {max(free, 0) / 1e9:.1f} to spare", str(at)
-        )

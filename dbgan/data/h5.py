@@ -15,6 +15,7 @@ is written last: a file without it is not complete.
 
 import hashlib
 import io
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,8 +25,8 @@ import numpy as np
 
 
 class _Disk(io.FileIO):
-    """A file that keeps the first error of the disk instead of raising it: on a full disk HDF5 itself prints thousands
-    of lines and ends the process by a segmentation fault. `Writer` raises the error."""
+    """A file that keeps an error of the disk for `Writer` to raise: HDF5 itself ends the process by a segmentation
+    fault."""
 
     error: OSError | None = None
 
@@ -37,13 +38,6 @@ class _Disk(io.FileIO):
         except OSError as error:
             self.error = error
         return len(data)
-
-    def truncate(self, size: int | None = None) -> int:
-        try:
-            return super().truncate(size)
-        except OSError as error:
-            self.error = self.error or error
-            return size or 0
 
     def check(self) -> None:
         if self.error is not None:
@@ -57,14 +51,12 @@ class Writer:
         self._file, self._disk = file, disk
         self.digest = hashlib.sha256()
         self._stored: dict[bytes, str] = {}  # digest of a content -> the dataset that holds it
-        self._rows: dict[str, int] = {}
+        self._rows: Counter[str] = Counter()
 
     def write(self, name: str, array: np.ndarray) -> None:
         """Store a whole array; equal content gets a second name, not a second place."""
         content = np.ascontiguousarray(array)
-        digest = hashlib.sha256(f"{content.dtype}{content.shape}".encode())
-        digest.update(content)
-        key = digest.digest()
+        key = hashlib.sha256(f"{content.dtype}{content.shape}".encode() + content.tobytes()).digest()
         if key in self._stored:
             self._file[name] = self._file[self._stored[key]]
         else:
@@ -77,21 +69,17 @@ class Writer:
         """Add rows to a dataset, which will have `length` of them."""
         if name not in self._rows:
             self._file.create_dataset(name, shape=(length, *array.shape[1:]), dtype=array.dtype)
-        at = self._rows.get(name, 0)
-        self._file[name][at : at + len(array)] = array
-        self._rows[name] = at + len(array)
-        self.digest.update(name.encode() + np.ascontiguousarray(array).tobytes())
+        self._file[name][self._rows[name] : self._rows[name] + len(array)] = array
+        self._rows[name] += len(array)
+        self.digest.update(name.encode() + array.tobytes())
         self._disk.check()
 
-    def crops(self, group: str, windows: np.ndarray, size: int) -> None:
-        """Store the windows of a group's crops: (N, 3) of photograph, y and x; size: the side of a crop, pixels."""
+    def crops(self, group: str, windows: np.ndarray, size: int, frames: list[str]) -> None:
+        """Store a group's crops, (N, 3) of photograph, y and x, their side in pixels, and the photographs' paths."""
         self.write(f"{group}/crops", windows.astype(np.int32))
         self._file[f"{group}/crops"].attrs["size"] = size
-        self.digest.update(str(size).encode())
-
-    def names(self, name: str, values: list[str]) -> None:
-        self._file.create_dataset(name, data=values, dtype=h5py.string_dtype())
-        self.digest.update("\0".join([name, *values]).encode())
+        self._file.create_dataset(f"{group}/frames", data=frames, dtype=h5py.string_dtype())
+        self.digest.update("\0".join([f"{size}{group}/frames", *frames]).encode())
 
     def made_of(self, source: "Reader") -> None:
         """Note the file that this one is made of and holds indices into."""
@@ -111,47 +99,54 @@ def create(path: Path) -> Iterator[Writer]:
         disk.check()
 
 
+class _Crops:
+    """Windows into photographs, read like a dataset of crops."""
+
+    def __init__(self, photographs: h5py.Group, windows: h5py.Dataset) -> None:
+        self.photographs = [photographs[k] for k in sorted(photographs)]
+        self.windows, self.size = windows[:], int(windows.attrs["size"])
+
+    def __len__(self) -> int:
+        return len(self.windows)
+
+    def __getitem__(self, at: int | slice) -> np.ndarray:
+        if isinstance(at, slice):
+            return np.stack([self[i] for i in range(*at.indices(len(self)))])
+        photograph, y, x = self.windows[at].tolist()
+        return self.photographs[photograph][y : y + self.size, x : x + self.size]
+
+
 class Reader:
     """Read access to a complete file, kept open; threads share it. Raises ValueError naming a file that is missing,
     damaged or lacks one of the datasets `needed`."""
 
     def __init__(self, path: Path, *needed: str) -> None:
         self.path = Path(path)
+        self._data: dict[str, h5py.Dataset | _Crops] = {}
         try:
             file = h5py.File(path)  # HDF5 refuses a file that is cut short
-            self.digest = str(file.attrs["digest"])
-            self.made_of = file.attrs.get("made_of")
-            self._windows = {group: file[group]["crops"][:] for group in file if "crops" in file[group]}
-            self._size = {group: int(file[group]["crops"].attrs["size"]) for group in self._windows}
-            self._data = {
-                f"{group}/{name}": [item[k] for k in sorted(item, key=int)] if isinstance(item, h5py.Group) else item
-                for group in file
-                for name, item in file[group].items()
-            }
+            self.digest, self.made_of = str(file.attrs["digest"]), file.attrs.get("made_of")
+            for group in file:
+                for name, item in file[group].items():
+                    photographs = isinstance(item, h5py.Group)
+                    self._data[f"{group}/{name}"] = _Crops(item, file[group]["crops"]) if photographs else item
         except (OSError, KeyError, RuntimeError, ValueError) as error:
             raise ValueError(f"{self.path}: missing, damaged or incomplete HDF5 file ({error})") from None
         for name in needed:
-            self._named(name)
+            self.length(name)
 
     def __contains__(self, name: str) -> bool:
         return name in self._data
 
-    def _named(self, name: str) -> h5py.Dataset | list[h5py.Dataset]:
-        if name not in self._data:
-            raise ValueError(f"{self.path}: has no {name}; run the stage that writes it again")
-        return self._data[name]
-
     def length(self, name: str) -> int:
         """Number of crops or rows."""
-        data = self._named(name)
-        return len(self._windows[name.partition("/")[0]] if isinstance(data, list) else data)
+        return len(self._named(name))
 
     def rows(self, name: str, at: int | slice) -> np.ndarray:
         """One crop (S, S, 3) or row by its index; several, (n, S, S, 3), by a slice."""
-        data, group = self._named(name), name.partition("/")[0]
-        if not isinstance(data, list):
-            return data[at]
-        if isinstance(at, slice):
-            return np.stack([self.rows(name, i) for i in range(*at.indices(self.length(name)))])
-        photograph, y, x = self._windows[group][at].tolist()
-        return data[photograph][y : y + self._size[group], x : x + self._size[group]]
+        return self._named(name)[at]
+
+    def _named(self, name: str) -> h5py.Dataset | _Crops:
+        if name not in self._data:
+            raise ValueError(f"{self.path}: has no {name}; run the stage that writes it again")
+        return self._data[name]

@@ -1,7 +1,5 @@
 """The photographs of a data source: frames.json, which the stage download writes for all later stages."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -44,8 +42,16 @@ def describe(root: Path, path: Path) -> tuple[Frame, np.ndarray, str]:
     return Frame(name, path.as_posix(), image.shape[0], image.shape[1], digest, mean), image, note
 
 
-def save_listing(path: Path, listing: Listing) -> None:
-    path.write_text(json.dumps(asdict(listing), indent=1) + "\n", encoding="utf-8")
+def save_listing(raw: Path, root: Path, real_root: Path, repository: Path, frames: dict[str, list[Frame]]) -> Listing:
+    """Write the listing of these photographs to `raw`; roots that lie in the repository are relative to it."""
+
+    def name(folder: Path) -> str:
+        inside = folder.is_relative_to(repository)
+        return "" if folder == raw else folder.relative_to(repository).as_posix() if inside else str(folder)
+
+    listing = Listing(root=name(root), real_root=name(real_root), **frames)
+    (raw / "frames.json").write_text(json.dumps(asdict(listing), indent=1) + "\n", encoding="utf-8")
+    return listing
 
 
 def load_listing(folder: Path) -> Listing:
@@ -53,22 +59,23 @@ def load_listing(folder: Path) -> Listing:
     path = folder / "frames.json"
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
-        roots = {key: values.pop(key) for key in ("root", "real_root")}
-        return Listing(**roots, **{key: [Frame(**frame) for frame in frames] for key, frames in values.items()})
+        for key in values.keys() - {"root", "real_root"}:
+            values[key] = [Frame(**frame) for frame in values[key]]
+        return Listing(**values)
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise ValueError(f"{path}: no readable frame listing ({error}); run the download stage") from None
 
 
 def roots(listing: Listing, raw: Path, repository: Path) -> tuple[Path, Path]:
     """The folders of the pairs and of the real blurred photographs in `raw`'s listing."""
-    pairs, real = (repository / Path(root).expanduser() if root else raw for root in (listing.root, listing.real_root))
+    pairs, real = (repository / name if name else raw for name in (listing.root, listing.real_root))
     return pairs, real
 
 
 def load_frame(root: Path, frame: Frame) -> np.ndarray:
     """The photograph of a listing, (H, W, 3) uint8 RGB. Raises ValueError when the file has changed since."""
-    image, _, digest = photos.read(root / frame.path)
+    path = root / frame.path
+    image, _, digest = photos.read(path)
     if digest != frame.sha256:
-        path = root / frame.path
         raise ValueError(f"{path}: changed since the download stage saw it; run `dvc repro -f -s download` first")
     return image

@@ -1,38 +1,28 @@
 """Finds, reads and writes photographs, and converts between uint8 images and float tensors (the value range)."""
 
-from __future__ import annotations
-
-import hashlib
+import glob
 import io
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import BinaryIO
 
 import numpy as np
 import pillow_heif
-import skimage
+import torch
 from PIL import Image, UnidentifiedImageError
+from torch import Tensor
 
-# torch is imported where tensors are made: processes that only read photographs then need a fraction of the memory.
-if TYPE_CHECKING:
-    from torch import Tensor
+from dbgan.utils import sha256
 
 SUFFIXES = {".png", ".jp2", ".webp", ".avif", ".tif", ".tiff", ".bmp", ".ppm", ".pgm", ".gif", ".heic", ".heif"}
 SUFFIXES |= {".jpg", ".jpeg", ".jpe", ".jfif"}
 FORMATS = ("PNG", "JPEG", "JPEG2000", "WEBP", "AVIF", "TIFF", "BMP", "PPM", "GIF", "HEIF")  # EPS would run programs
 RAW = {".dng", ".cr2", ".cr3", ".nef", ".arw", ".raf", ".rw2", ".orf", ".pef", ".srw"}  # refused by name
-JUNK = {"__MACOSX", "@eaDir", "$RECYCLE.BIN"}  # folders that systems leave; hidden files and folders likewise
-
-# Photographs inside scikit-image's own package, each in one set only. docs/data.md says which set serves for what.
-SAMPLE = {
-    "train": ("motorcycle_left.png", "coffee.png", "coins.png", "gravel.png", "page.png"),
-    "test": ("astronaut.png", "chelsea.png", "camera.png"),
-    "real_blur": ("rocket.jpg", "ihc.png", "brick.png", "grass.png", "text.png"),
-}
+JUNK = {"__MACOSX", "@eaDir", "$RECYCLE.BIN"}  # folders that systems leave
 
 MAX_MEGAPIXELS = 200  # a larger photograph is refused before it is decoded: decompression bombs declare more
+Image.MAX_IMAGE_PIXELS = None  # Pillow's limit, which warns first and refuses at twice its value
 ORIENTATION = 0x0112  # EXIF's tag
 UPRIGHT = {  # by its value: what turns an image (H, W, C) upright
     2: lambda x: x[:, ::-1],
@@ -43,25 +33,19 @@ UPRIGHT = {  # by its value: what turns an image (H, W, C) upright
     7: lambda x: x[::-1, ::-1].swapaxes(0, 1),
     8: lambda x: x.swapaxes(0, 1)[::-1],
 }
-STRIP = 256  # rows that are copied at once
-Image.MAX_IMAGE_PIXELS = (
-    None  # MAX_MEGAPIXELS replaces Pillow's limit, which warns first and refuses at twice its value
-)
 pillow_heif.register_heif_opener()
 
 
 class Unreadable(ValueError):
-    """A photograph that cannot be read; `reason` says why without naming it."""
+    """A photograph that cannot be read or used; `reason` says why without naming it."""
 
     def __init__(self, path: Path, reason: str) -> None:
         super().__init__(f"{path}: {reason}")
-        self.reason = reason
+        self.path, self.reason = path, reason
 
 
 def to_float(image: np.ndarray | Tensor) -> Tensor:
     """(..., H, W, C) uint8 or an array of uint16 -> (..., C, H, W) float32 in [0, 1], channels last in memory."""
-    import torch
-
     if isinstance(image, torch.Tensor):
         return image.movedim(-1, -3).float() / 255
     # In NumPy: a thread that reads batches ahead must not start threads of torch beside those of the training.
@@ -71,8 +55,6 @@ def to_float(image: np.ndarray | Tensor) -> Tensor:
 
 def to_levels(image: Tensor, dtype: np.dtype | type) -> np.ndarray:
     """(..., C, H, W) float -> (..., H, W, C) uint8 or uint16: clamped to [0, 1], rounded to the nearest level."""
-    import torch
-
     levels = (image.detach().float().clamp(0, 1) * np.iinfo(dtype).max).round().to(getattr(torch, np.dtype(dtype).name))
     return levels.movedim(-3, -1).contiguous().cpu().numpy()
 
@@ -84,23 +66,14 @@ def to_uint8(image: Tensor) -> np.ndarray:
 
 def find(folder: Path) -> list[Path]:
     """The photographs in a folder and its sub-folders, camera RAW among them, as sorted paths relative to it; through
-    links to folders too, but each folder once."""
+    links to folders, but not in hidden ones."""
     if not folder.is_dir():
         raise ValueError(f"{folder}: there is no such folder")
-    found, seen = [], set()
-    for at, folders, names in os.walk(folder, followlinks=True):
-        if (real := os.path.realpath(at)) in seen:
-            folders.clear()
-            continue
-        seen.add(real)
-        folders[:] = sorted(name for name in folders if not name.startswith(".") and name not in JUNK)
-        paths = [Path(at, name) for name in names if not name.startswith(".")]
-        found += [
-            path.relative_to(folder) for path in paths if path.suffix.lower() in SUFFIXES | RAW and path.is_file()
-        ]
-    if not found:
+    paths = map(Path, glob.iglob("**", root_dir=folder, recursive=True))  # noqa: PTH207 - rglob follows no links
+    images = [path for path in paths if path.suffix.lower() in SUFFIXES | RAW and not JUNK.intersection(path.parts)]
+    if not (images := sorted(path for path in images if (folder / path).is_file())):
         raise ValueError(f"{folder}: no photographs in it (looked for {', '.join(sorted(SUFFIXES))})")
-    return sorted(found)
+    return images
 
 
 @contextmanager
@@ -124,7 +97,7 @@ def opened(path: Path, content: bytes | None = None) -> Iterator[tuple[Image.Ima
         empty = not (path.stat().st_size if content is None else content)
         raise Unreadable(path, "an empty file" if empty else "not a readable photograph (of no known format)") from None
     except Exception as error:  # decoders raise errors of nearly every kind for damaged files
-        detail = getattr(error, "strerror", None) or error or type(error).__name__
+        detail = getattr(error, "strerror", None) or " ".join(str(error).split()) or type(error).__name__
         raise Unreadable(path, f"not a readable photograph ({detail})") from None
 
 
@@ -133,21 +106,14 @@ def read(path: Path) -> tuple[np.ndarray, str, str]:
 
     Grey is repeated over the channels, 16 bits become 8, transparency is dropped, EXIF rotation is applied.
     """
-    with opened(path) as (image, file):
-        rgb, note = _decode(image)
-        file.seek(0)
-        return rgb, note, hashlib.file_digest(file, "sha256").hexdigest()
+    with opened(path) as (image, _):
+        return *_decode(image), sha256(path)
 
 
 def decode(content: bytes, name: str) -> tuple[np.ndarray, str]:
     """`read` for the bytes of a photograph, without the SHA-256; errors call it `name`."""
     with opened(Path(name), content) as (image, _):
         return _decode(image)
-
-
-def bundled(name: str) -> np.ndarray:
-    """A photograph of SAMPLE, (H, W, 3) uint8 RGB; no network is used."""
-    return read(Path(skimage.__file__).parent / "data" / name)[0]
 
 
 def write(path: Path, image: np.ndarray, **options) -> None:
@@ -165,49 +131,43 @@ def content_of(file: BinaryIO) -> bytes:
     return content
 
 
-def orientation(image: Image.Image) -> int:
-    """EXIF's orientation of an opened photograph; 1, upright, where it is damaged or missing."""
-    try:
-        return image.getexif().get(ORIENTATION, 1)
-    except Exception:  # as in `opened`; the pixels may be intact
-        return 1
-
-
 def grey_levels(image: Image.Image) -> np.ndarray:
     """The (H, W) levels of a grey image of more than 8 bits (Pillow's modes I and F): uint16, or uint8 where all fit.
 
     Raises ValueError for values that are no levels.
     """
     levels = np.asarray(image)
-    deep = levels.max() > 255 or image.mode.startswith("I;16")
     low, high = levels.min(), levels.max()
+    deep = high > 255 or image.mode.startswith("I;16")
     if not 0 <= low <= high <= (65535 if deep else 255) or (image.mode == "F" and high <= 1):
         raise ValueError(f"{image.mode} values from {low:g} to {high:g} are no 8 or 16 bits")
     return np.rint(levels).astype(np.uint16 if deep else np.uint8)
 
 
 def _decode(image: Image.Image) -> tuple[np.ndarray, str]:
-    depth = str(image.tile[0][3]) if image.tile else ""  # before `orientation`, which may load the image
-    turned = orientation(image) in UPRIGHT
+    tile = getattr(image, "tile", None)  # how its pixels lie in the file
+    deep = image.mode.startswith("RGB") and tile and "16" in str(tile[0][3])
+    notes = ["16 bits read as 8"] if deep else []
+    turned = _orientation(image) in UPRIGHT
     image.load()
-    rgb, notes = _to_rgb(image, depth)
-    if turn := UPRIGHT.get(orientation(image)):  # none any more where the decoder turned it itself, as TIFF's does
+    if image.mode.startswith("I") or image.mode == "F":
+        levels = grey_levels(image)
+        grey = (levels + np.uint32(128)) // 257 if levels.dtype == np.uint16 else levels
+        rgb, notes = np.dstack([grey.astype(np.uint8)] * 3), ["16-bit grey read as 8-bit RGB"]
+    else:
+        alpha = image.has_transparency_data
+        if alpha or image.mode != "RGB":
+            notes.append("transparency dropped" if alpha else f"{image.mode} read as RGB")
+        flat = image.convert("RGBA") if alpha else image
+        rgb = np.asarray(flat if flat.mode == "RGB" else flat.convert("RGB"))
+    if turn := UPRIGHT.get(_orientation(image)):  # none any more where the decoder turned it itself, as TIFF's does
         rgb = np.ascontiguousarray(turn(rgb))
     return rgb, ", ".join([*notes, "rotated as its EXIF says"] if turned else notes)
 
 
-def _to_rgb(image: Image.Image, depth: str) -> tuple[np.ndarray, list[str]]:
-    if image.mode.startswith("I") or image.mode == "F":
-        levels = grey_levels(image)
-        top = np.iinfo(levels.dtype).max
-        grey = np.rint(np.arange(top + 1) * (255 / top)).astype(np.uint8)[levels]
-        return np.repeat(grey[..., None], 3, axis=2), ["16-bit grey read as 8-bit RGB"]
-    notes = ["16 bits read as 8"] if "16" in depth and image.mode.startswith("RGB") else []
-    if image.mode != "RGB":
-        alpha = image.has_transparency_data
-        notes.append("transparency dropped" if alpha else f"{image.mode} read as RGB")
-        image = image.convert("RGBA").convert("RGB") if alpha else image.convert("RGB")
-    rgb = np.empty((image.height, image.width, 3), np.uint8)
-    for top in range(0, image.height, STRIP):  # at once it would be in memory three times
-        rgb[top : top + STRIP] = image.crop((0, top, image.width, min(top + STRIP, image.height)))
-    return rgb, notes
+def _orientation(image: Image.Image) -> int:
+    """EXIF's orientation of an opened photograph; 1, upright, where it is damaged or missing."""
+    try:
+        return image.getexif().get(ORIENTATION, 1)
+    except Exception:  # as in `opened`; the pixels may be intact
+        return 1

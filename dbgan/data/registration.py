@@ -2,6 +2,7 @@
 
 import numpy as np
 from PIL import Image
+from skimage.registration import phase_cross_correlation
 
 REACH = 1280  # pixels of the middle that are compared; a shift of up to half of that can be seen
 COARSER = 4  # compared at a quarter of the resolution, in tenths of a pixel of the photograph
@@ -14,13 +15,11 @@ def shift(sharp: np.ndarray, blurred: np.ndarray) -> float:
     choice, fails here: strong linear blur turns the sign of whole bands of frequencies, and their peak then lies up to
     half the blur's length away from the truth. A photograph of one level is not shifted.
     """
-    from skimage.registration import phase_cross_correlation
-
     sides = [_middle(photo) for photo in (sharp, blurred)]
     if not all(side.any() for side in sides):
         return 0.0
-    found, *_ = phase_cross_correlation(*sides, upsample_factor=10 * COARSER, normalization=None)
-    return float(COARSER * np.hypot(*found))
+    offset, *_ = phase_cross_correlation(*sides, upsample_factor=10 * COARSER, normalization=None)
+    return float(COARSER * np.hypot(*offset))
 
 
 def _middle(photo: np.ndarray) -> np.ndarray:
@@ -28,15 +27,3 @@ def _middle(photo: np.ndarray) -> np.ndarray:
     window = Image.fromarray(photo[top : top + REACH, left : left + REACH]).convert("L").reduce(COARSER)
     light = np.asarray(window, np.float32)
     return (light - light.mean()) * np.outer(*(np.hanning(length).astype(np.float32) for length in light.shape))
-
-
-def summary(shifts: dict[str, float]) -> dict:
-    """Of the shifts of pairs, in pixels: the mean, the largest and its pair, and the number over one pixel. Motion that
-    is uneven over the exposure may shift a blur by a little more than a pixel."""
-    worst = max(shifts, key=lambda name: shifts[name])
-    return {
-        "shift_mean": float(np.mean(list(shifts.values()))),
-        "shift_max": shifts[worst],
-        "shift_worst": worst,
-        "shift_over_1px": sum(shift > 1 for shift in shifts.values()),
-    }

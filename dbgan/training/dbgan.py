@@ -11,7 +11,7 @@ from pydantic import NonNegativeFloat
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from dbgan.losses import color, multi_stage, perceptual, psnr, stages
+from dbgan.losses import color, content, perceptual, psnr, stages
 from dbgan.training.adversarial import AdversarialParams, critic_loss, generator_loss
 from dbgan.training.loop import Terms, frozen
 
@@ -26,9 +26,8 @@ class Pretrain:
     def losses(self, batch: tuple[Tensor, ...], draw: torch.Generator, n: int) -> Iterator[Terms]:
         """The terms of one batch, see `Training`."""
         blurred, sharp = batch
-        restored = stages(self.generator(blurred))
-        content = multi_stage(restored, sharp) if len(restored) > 1 else F.l1_loss(restored[0], sharp)
-        yield {"content": content, "psnr": psnr(restored[0], sharp)}
+        outputs = stages(self.generator(blurred))
+        yield {"content": content(outputs, sharp, F.l1_loss), "psnr": psnr(outputs[0], sharp)}
 
 
 class FinetuneParams(AdversarialParams):
@@ -58,10 +57,9 @@ class Finetune:
         yield {"critic": critic_loss(self.p.objective, self.critic, sharp, restored, draw)}
         # Generator: stay close to the truth, and fool the critic.
         with frozen(self.critic):
-            content = multi_stage(outputs, sharp) if len(outputs) > 1 else F.mse_loss(restored, sharp)
             yield {
                 "perceptual": self.p.perceptual * perceptual(restored, sharp, self.features),
-                "content": self.p.alpha * content,
+                "content": self.p.alpha * content(outputs, sharp, F.mse_loss),
                 "adversarial": self.p.beta * generator_loss(self.p.objective, self.critic, sharp, restored),
                 "color": self.p.color * color(restored, sharp),
                 "psnr": psnr(restored, sharp),

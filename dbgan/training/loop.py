@@ -76,16 +76,16 @@ def fit(
     state: State,
     log: Callable[[Row, int], None],
 ) -> nn.Module:
-    """Train for p.steps updates, on from the saved state; the curve is in `state.rows`.
+    """Train for p.steps updates, on from the saved state; the curve is in `state.rows`, each row goes to `log`, too.
 
-    Returns the network that the training is for, or its running mean where p.ema asks for one. `log` gets the means
-    since the last row. Raises ValueError naming the update and the term or network when a value is no longer finite;
-    it is found where a row of the curve ends, before anything is saved, so the last saved state is good, and kept.
+    Returns the network that the training is for, or its running mean where p.ema asks for one. Raises ValueError naming
+    the update and the term or network when a value is no longer finite: where a row ends, before anything is saved.
     """
     networks = {name: ready(network, p, device) for name, network in training.networks.items()}
     optimizers = {name: adam(network, p, name) for name, network in networks.items()}
     result = next(iter(networks.values()))
-    mean = running_mean(result, p.ema) if p.ema else None
+    # BatchNorm's statistics are averaged like the weights, for they describe the images that these weights make.
+    mean = AveragedModel(result, multi_avg_fn=get_ema_multi_avg_fn(p.ema), use_buffers=True) if p.ema else None
     parts = networks | {f"{name}_optimizer": optimizer for name, optimizer in optimizers.items()}
     parts |= {"mean": mean} if mean else {}
     start = state.restore(parts)
@@ -123,8 +123,7 @@ def fit(
 
 
 def backward(training: Training, group: list[tuple[Tensor, ...]], seeds: list[int], n: int) -> Terms:
-    """Add up the gradients of the mean loss over the accumulated batches; returns the mean of each term, () each, on
-    the device: to read them would make the CPU wait at every update."""
+    """Add up the gradients of the accumulated batches' mean loss; returns each term's mean, unread, on the device."""
     recorded: dict[str, list[Tensor]] = defaultdict(list)
     for seed, batch in zip(seeds, group, strict=True):
         for terms in training.losses(batch, torch.Generator().manual_seed(seed), n):
@@ -135,8 +134,8 @@ def backward(training: Training, group: list[tuple[Tensor, ...]], seeds: list[in
 
 
 def distributed_shard(accumulate: int) -> range:
-    """Of the accumulated batches of an update, those of this process. Raises ValueError where processes cannot have
-    equal shards: they share the accumulated batches only, for all within a batch depends on the whole batch."""
+    """Of the accumulated batches of an update, those of this process. Batches are not split: BatchNorm and the
+    relativistic means are over a whole one."""
     size, rest = divmod(accumulate, distributed.world_size())
     if rest:
         fitting = ", ".join(str(k) for k in range(1, accumulate + 1) if accumulate % k == 0)
@@ -160,7 +159,6 @@ def cosine_lr(step: int, p: TrainParams) -> float:
 
 
 def set_lr_and_zero_grad(optimizers: dict[str, Adam], step: int, p: TrainParams) -> None:
-    """Begin update `step`: once for all accumulated batches."""
     for optimizer in optimizers.values():
         for group in optimizer.param_groups:
             group["lr"] = cosine_lr(step, p) * group["scale"]
@@ -181,14 +179,6 @@ def clipped(networks: dict[str, nn.Module], clip: float) -> Terms:
             if clip:
                 clip_grads_with_norm_(network.parameters(), clip, norms[f"gradient_{name}"])
     return norms
-
-
-def running_mean(network: nn.Module, decay: float) -> AveragedModel:
-    """A copy of `network` that takes 1 - `decay` of its weights, and of BatchNorm's statistics, at every update.
-
-    The statistics are averaged like the weights, for they describe the images that these weights make.
-    """
-    return AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True)
 
 
 @contextmanager
@@ -220,8 +210,7 @@ def running_statistics(networks: dict[str, nn.Module]) -> Iterator[None]:
 
 
 def ready(network: nn.Module, p: TrainParams, device: torch.device) -> nn.Module:
-    """`network` on the device, in training mode, compiled where p.compile asks for it: in place, so that names of
-    weights stay. Raises ValueError where nothing can be compiled."""
+    """`network` on the device, in training mode; compiled, if p.compile says so, in place: weights keep their names."""
     network.to(device).train()
     if p.compile:
         if not shutil.which(os.environ.get("CXX", "g++")):
@@ -231,7 +220,7 @@ def ready(network: nn.Module, p: TrainParams, device: torch.device) -> nn.Module
 
 
 def autocast(p: TrainParams, device: torch.device) -> torch.autocast:
-    """Within it, networks compute in p.precision; in float32, with a warning, where the machine has no bfloat16."""
+    """Convs compute in p.precision; in float32, with a warning, where the machine has no bfloat16."""
     enabled = p.precision == "bfloat16" and _has_bfloat16(device.type)
     # No cache of the weights that were cast: through it the gradients of all their uses are added up in bfloat16.
     return torch.autocast(device.type, torch.bfloat16, enabled=enabled, cache_enabled=False)
@@ -263,9 +252,7 @@ def frozen(*networks: nn.Module) -> Iterator[None]:
 
 def means(since: list[Terms], n: int) -> Row:
     """Means of the terms of the updates up to update n, over all processes; a term that an update lacks counts as 0.
-
-    Raises FloatingPointError naming the first that is not finite. Read at once, for a GPU would idle meanwhile.
-    """
+    Read at once, as a GPU idles meanwhile. Raises FloatingPointError naming those that are not finite."""
     names = list(dict.fromkeys(name for terms in since for name in terms))
     zero = torch.zeros_like(next(iter(since[0].values())))
     table = torch.stack([torch.stack([terms.get(name, zero).float() for name in names]) for terms in since])
@@ -278,8 +265,7 @@ def means(since: list[Terms], n: int) -> Row:
 
 
 def check_finite(networks: dict[str, nn.Module], n: int) -> None:
-    """Refuse weights and statistics that update n has spoiled, which no loss shows before the next; with finite
-    gradients the optimizers' moments are finite, too. Raises FloatingPointError naming the networks."""
+    """Refuse weights that update n has spoiled, which no loss shows before the next: FloatingPointError names them."""
     states = {name: network.state_dict().values() for name, network in networks.items()}
     if wrong := [name for name, tensors in states.items() if not all(tensor.isfinite().all() for tensor in tensors)]:
         raise FloatingPointError(f"update {n}: {', '.join(wrong)} is no longer finite")

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
 
 from dbgan import checkpoint, distributed, outputs, settings, tracking, utils
 from dbgan.data.batches import Batches
@@ -22,7 +21,7 @@ def train(
     used: list[str],
     inputs: list[str],
     training: Training,
-    recipe: tuple[str, Params],
+    recipe: tuple[str, Params | dict[str, Any]],
     data: Batches,
     p: TrainParams,
     device: torch.device,
@@ -50,17 +49,12 @@ def train(
     ):
         trained = fit(training, data, p, values["seed"], device, state, log.metrics)
         if distributed.is_main():
-            write(trained, recipe, out)
+            with utils.atomic_write(out) as part:
+                checkpoint.save(part, trained, *recipe)
             columns = dict.fromkeys(name for row in state.rows for name in row)
             outputs.write_csv(curve, [dict.fromkeys(columns, 0.0) | row for row in state.rows])
             outputs.write_json(metrics, state.rows[-1] | figures)
             log.files(metrics, curve)
-
-
-def write(trained: nn.Module, recipe: tuple[str, Params], out: Path) -> None:
-    """The weights file, whole or not at all."""
-    with utils.atomic_write(out) as part:
-        checkpoint.save(part, trained, *recipe)
 
 
 def code(stage: str, network: str) -> dict[str, str]:

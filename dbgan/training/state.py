@@ -31,8 +31,7 @@ class State:
         self.rows: list[Row] = []
 
     def restore(self, parts: dict[str, Any]) -> int:
-        """Load the saved state into `parts`, at all processes that of the main one; returns the number of updates that
-        it has behind it. Raises ValueError for a file that is damaged."""
+        """Load the main process's saved state into `parts`, at all processes; returns the updates behind it."""
         found = distributed.from_main(lambda: self._path.read_bytes() if self._path.exists() else None)
         if found is None:
             return 0
@@ -47,11 +46,10 @@ class State:
         return self._updates
 
     def kept(self) -> str:
-        """Where the last state is, for the one who must look into a fault."""
         return f"the state of update {self._updates} is in {self._path}" if self._updates else "no state was saved yet"
 
     def save(self, parts: dict[str, Any], updates: int) -> None:
-        """Write the state whole or not at all, by the main process. Raises OSError, e.g. on a full disk."""
+        """Write the state whole or not at all, by the main process."""
         if not distributed.is_main():
             return
         states = {name: part.state_dict() for name, part in parts.items()}
@@ -62,21 +60,14 @@ class State:
                 file.flush()
                 os.fsync(file.fileno())  # after a power cut too, the name stands for a whole file
             part_path.replace(self._path)
-            _sync(self._path.parent)
+            folder = os.open(self._path.parent, os.O_RDONLY)
+            os.fsync(folder)
+            os.close(folder)
             self._updates = updates
         except (OSError, RuntimeError) as error:  # the latter from torch.save on a full disk
             part_path.unlink(missing_ok=True)
             reason = getattr(error, "strerror", None) or " ".join(str(error).split())
             raise OSError(f"{self._path}: cannot save the training's state ({reason})") from None
-
-
-def _sync(folder: Path) -> None:
-    """Bring the names in a folder to the disk."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 @contextmanager
@@ -99,20 +90,11 @@ def unfinished(stage: str, determines: list) -> Iterator[State]:
         raise ValueError(f"{folder}: another process is doing this very training; wait for it or stop it") from None
     try:
         left = [path.parent for path in sorted(folder.parent.glob("*/state.pt"))]
-        if folder not in left and (others := [other for other in left if _idle(other)]):
-            made = f"{', '.join(map(str, others))} was made by other parameters, data, code or PyTorch"
+        if left and folder not in left:
+            made = f"{', '.join(map(str, left))} belongs to other parameters, data, code or PyTorch"
             utils.log(f"{stage} starts anew: {made}; delete it unless you go back to them")
         folder.mkdir(exist_ok=True)
         yield State(folder)
         shutil.rmtree(folder)
     finally:
         lock.release()
-
-
-def _idle(folder: Path) -> bool:
-    """Whether no process trains there."""
-    try:
-        with FileLock(folder.with_suffix(".lock")).acquire(timeout=0):
-            return True
-    except Timeout:
-        return False

@@ -83,41 +83,38 @@ def test_a_file_is_downloaded_once_and_resumed_after_cuts(tmp_path, serve, cuts)
     assert (tmp_path / ".downloads/file.bin.sha256").read_text() == f"{DIGEST}  file.bin\n"
 
 
-@pytest.mark.parametrize("ranges", [True, False])
-def test_a_later_run_goes_on_or_starts_again_where_the_server_cannot(tmp_path, serve, monkeypatch, ranges):
+def test_a_later_run_goes_on(tmp_path, serve, monkeypatch):
     monkeypatch.setattr(download, "RETRIES", 0)
-    with pytest.raises(OSError, match=rf"params\.yaml, {KEY}: .*incomplete.*{KEY}\.path") as error:
+    with pytest.raises(OSError, match=rf"params\.yaml, {KEY}: .*incomplete.*{KEY}\.path"):
         download.fetch(archive(url=serve(cuts=1)), KEY)
-    assert len(cached(tmp_path)) == 1, error
-    assert download.fetch(archive(url=serve(ranges=ranges)), KEY).read_bytes() == CONTENT
-    assert any(asked and asked != "bytes=0-" for asked in Server.asked)
+    assert download.fetch(archive(url=serve()), KEY).read_bytes() == CONTENT
+    assert Server.asked[-1] and Server.asked[-1] != "bytes=0-"
     assert cached(tmp_path) == {"file.bin", "file.bin.sha256"}
 
 
-def test_another_file_than_expected_gets_no_name(tmp_path, serve):
-    with pytest.raises(OSError, match=f"{KEY}: .*SHA-256 is {DIGEST}, not 00000000"):
-        download.fetch(archive(url=serve(), sha256="0" * 8), KEY)
-    assert cached(tmp_path) == set()
+def test_another_file_than_expected_is_not_used(serve):
+    for _ in range(2):
+        with pytest.raises(ValueError, match=f"SHA-256 {DIGEST} is not 00000000 .{KEY}.sha256.; delete it"):
+            download.fetch(archive(url=serve(), sha256="0" * 8), KEY)
 
 
 def test_a_refusal_is_one_line_with_the_key(serve):
-    with pytest.raises(OSError, match=f"params.yaml, {KEY}: .*404"):
+    with pytest.raises(OSError, match=rf"params\.yaml, {KEY}: .*404"):
         download.fetch(archive(url=serve(status=404)), KEY)
-    with pytest.raises(ValueError, match=f"params.yaml, {KEY}: give your own copy as path, or a url"):
+    with pytest.raises(ValueError, match=rf"params\.yaml, {KEY}: give your own copy as path, or a url"):
         download.fetch(archive(), KEY)
 
 
-def test_google_drive_is_the_second_source(tmp_path, serve, monkeypatch):
-    asked = []
+def test_google_drive_is_the_second_source(serve, monkeypatch):
+    real = gdown.download
 
-    def from_drive(id=None, output=None, **_):
-        asked.append(id)
+    def from_drive(url: str, output: str, **options) -> None:
+        if url != "https://drive.google.com/uc?id=abc":
+            real(url, output, **options)
         Path(output).write_bytes(CONTENT)
 
-    real = gdown.download
-    monkeypatch.setattr(gdown, "download", lambda url=None, **more: real(url, **more) if url else from_drive(**more))
+    monkeypatch.setattr(gdown, "download", from_drive)
     assert download.fetch(archive(url=serve(status=503), drive="abc", sha256=None), KEY).read_bytes() == CONTENT
-    assert asked == ["abc"]
 
 
 def test_an_unknown_digest_is_recorded_at_the_first_download_and_must_stay(tmp_path, serve, capsys):
@@ -202,9 +199,3 @@ def test_a_damaged_archive_is_named_and_leaves_no_folder(tmp_path, content):
     with pytest.raises(ValueError, match=r"own: no undamaged zip or tar file .*delete it"):
         download.unpacked(own(tmp_path, content), KEY)
     assert not [path for path in (tmp_path / ".downloads").iterdir() if path.is_dir()]
-
-
-def test_an_archive_larger_than_the_free_disk_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(download, "RESERVE", 1 << 60)
-    with pytest.raises(OSError, match=r"needs 0\.0 GB, the disk has 0\.0 to spare"):
-        download.unpacked(own(tmp_path, packed("zip")), KEY)

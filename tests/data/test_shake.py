@@ -19,22 +19,6 @@ def replace(camera: ShakeParams, **changes) -> ShakeParams:
 SHAKEN = replace(STILL, length_px=(4.0, 12.0), rotation_deg=0.3)
 
 
-@pytest.mark.parametrize(
-    ("key", "wrong"),
-    [
-        ("length_px", (6.0, 2.0)),
-        ("defocus_px", (-1.0, 2.0)),
-        ("rotation_deg", -0.1),
-        ("noise", -0.1),
-        ("response_gamma", 0.0),
-        ("jpeg_quality", 101),
-    ],
-)
-def test_a_camera_that_cannot_be_is_refused_by_the_name_of_its_key(key, wrong):
-    with pytest.raises(ValueError, match=key):
-        replace(STILL, **{key: wrong})
-
-
 def rng(seed: int = 0) -> np.random.Generator:
     return np.random.default_rng(seed)
 
@@ -60,12 +44,10 @@ def test_a_camera_path_is_centred_and_as_long_as_asked():
     assert 10 < max(extents) <= 12.0 + 1e-6
 
 
-def test_a_still_camera_changes_nothing(photo):
-    assert np.abs(camera_shake.blur(photo(0), STILL, rng()).astype(int) - photo(0)).max() <= 1
-
-
 @pytest.mark.parametrize("gamma", [1.0, 2.2])
-def test_a_plain_wall_stays_plain(gamma):
+def test_a_still_camera_changes_nothing_and_a_plain_wall_stays_plain(photo, gamma):
+    still = replace(STILL, response_gamma=gamma)
+    assert np.abs(camera_shake.blur(photo(0), still, rng()).astype(int) - photo(0)).max() <= 1
     wall = np.full((40, 30, 3), [40, 128, 250], np.uint8)
     camera = replace(SHAKEN, response_gamma=gamma, defocus_px=(2.0, 3.0))
     assert np.abs(camera_shake.blur(wall, camera, rng()).astype(int) - wall).max() <= 1

@@ -1,11 +1,6 @@
-"""crops.h5: the same bytes however it is made, what is left out, what is reported, and no harm from a kill."""
+"""crops.h5: the same bytes however it is made, what is left out, what is reported."""
 
 import json
-import os
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +9,6 @@ from commands import ends_in_one_line, run_well
 from PIL import Image
 
 from dbgan.data import h5
-
-ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -121,21 +114,3 @@ def test_real_blur_without_any_texture_is_refused(place, match):
         Image.fromarray(np.full((72, 64, 3), 99, np.uint8)).save(root / "photos" / "real_blur" / f"{i}.png")
     root = place({"crop.min_texture": 5.0, "crop.match_color": match})
     ends_in_one_line(root, "build_h5", "crop.min_texture, 5", "real")
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("after", [0.0, 0.2])
-def test_a_killed_build_leaves_what_was_there_and_the_next_one_ends_the_same(place, write_photos, after):
-    root = place()
-    whole, found = built(root)
-    command = [sys.executable, "-m", "stages.build_h5", "data/raw", "data/crops.h5"]
-    killed = subprocess.Popen(command, env={**os.environ, "PYTHONPATH": str(ROOT)}, stderr=subprocess.DEVNULL)
-    part = root / "data" / "crops.h5.part"
-    while killed.poll() is None and not part.exists():
-        time.sleep(0.001)
-    time.sleep(after)
-    killed.send_signal(signal.SIGKILL)
-    killed.wait()
-    assert (root / "data" / "crops.h5").read_bytes() == whole
-    assert built(root) == (whole, found)
-    assert not list(root.rglob("*.part"))

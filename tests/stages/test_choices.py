@@ -63,7 +63,7 @@ def test_all_stages_of_mprnet_are_supervised(train, monkeypatch):
         supervised.append([output.shape == target.shape for output in outputs])
         return multi_stage(outputs, target)
 
-    monkeypatch.setattr("dbgan.training.dbgan.multi_stage", spy)
+    monkeypatch.setattr("dbgan.losses.multi_stage", spy)
     train("pretrain", {"generator.name": "mprnet"})
     train("finetune", {"generator.name": "mprnet"})
     assert supervised == [[True, True, True]] * (4 + 4)

@@ -1,9 +1,9 @@
-"""The stage that provides photographs: what it finds, says, sets aside and shows."""
+"""The stage that provides photographs: what it lists, logs, sets aside and shows."""
 
 import json
 import shutil
 
-from commands import files, run, run_well
+from commands import run, run_well
 from PIL import Image
 
 
@@ -43,29 +43,6 @@ def test_what_cannot_be_used_is_set_aside_said_and_counted(copied, write_params)
     }
     assert "1 set aside: an empty file (first: train/sharp/2.png)" in result.stderr
     assert [frame["path"] for frame in listing(copied)["train_sharp"]] == ["train/sharp/1.png", "train/sharp/3.png"]
-
-
-def test_without_a_test_folder_the_split_is_said_and_repeats(copied):
-    photos = copied / "photos"
-    shutil.rmtree(photos / "test")
-    shutil.copytree(photos / "train", copied / "flat")
-    shutil.rmtree(photos)
-    shutil.move(copied / "flat", photos)
-    result = run("download")
-    assert result.exit_code == 0, result.stderr
-    assert "no test pairs: 1 of 4 are held out" in result.stderr
-    first = files(copied)
-    run_well("download")
-    assert files(copied) == first
-    assert (summary(copied)["train_pairs"], summary(copied)["test_pairs"], summary(copied)["real_blur"]) == (3, 1, 0)
-
-
-def test_real_blur_comes_from_a_folder_of_its_own_through_the_whole_pipeline(copied, write_params):
-    shutil.move(copied / "photos" / "real_blur", copied / "my photos")
-    write_params(copied / "params.yaml", {"data.real": "folder", "data.real_root": "my photos"})
-    run_well("download", "build_h5", "evaluate")
-    assert listing(copied)["real_root"] == "my photos"
-    assert [frame["path"] for frame in listing(copied)["real_blur"]] == ["0.png", "1.png"]
 
 
 def test_your_own_copy_of_an_archive_is_taken_without_a_network(copied, write_params):

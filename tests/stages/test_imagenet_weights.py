@@ -47,9 +47,9 @@ def test_the_result_depends_on_the_file_not_on_its_place(copied, weights, write_
 def test_a_wrong_file_is_named(copied, weights, write_params):
     weights.write_bytes(b"<html>")
     write_params(copied / "params.yaml", CHANGES | {f"{SECTION}.path": str(weights), f"{SECTION}.sha256": None})
-    ends_in_one_line(copied, "finetune", "perceptual.weights", "vgg19.pth")
+    ends_in_one_line(copied, "finetune", "vgg19.pth")
 
 
-def test_a_download_that_cannot_be_is_told_with_its_key(copied, write_params):
+def test_a_download_that_cannot_be_is_named_by_its_key(copied, write_params):
     write_params(copied / "params.yaml", CHANGES)
     ends_in_one_line(copied, "finetune", f"params.yaml, {SECTION}", "path")

@@ -10,7 +10,7 @@ from torch import nn
 
 from dbgan.training import loop
 from dbgan.training.adversarial import judge
-from dbgan.training.loop import autocast, backward, clipped, cosine_lr, fit, frozen, running_mean
+from dbgan.training.loop import autocast, backward, clipped, cosine_lr, fit, frozen
 from dbgan.training.state import State
 
 
@@ -116,19 +116,6 @@ def test_a_gradient_longer_than_clip_keeps_its_direction_and_gets_that_length(cl
     network.weight.grad = torch.tensor([[3.0, -4.0]])
     assert clipped({"generator": network, "critic": untouched}, clip) == {"gradient_generator": 5}
     assert network.weight.grad.tolist() == [pytest.approx([3 * factor, -4 * factor], rel=1e-5)]
-
-
-def test_a_running_mean_is_of_weights_and_statistics_from_the_first_update_on():
-    network = nn.Sequential(nn.Linear(1, 1), nn.BatchNorm1d(1))
-    mean = running_mean(network, 0.75)
-    for value in (1.0, 5.0, 9.0):
-        with torch.no_grad():
-            network[0].weight.fill_(value)
-            network[1].running_var.fill_(10 * value)
-        mean.update_parameters(network)
-    expected = 0.75 * (0.75 * 1 + 0.25 * 5) + 0.25 * 9
-    assert mean.module[0].weight.item() == expected
-    assert mean.module[1].running_var.item() == 10 * expected
 
 
 def test_the_running_mean_is_returned_and_changes_nothing_in_the_training(tmp_path):
