@@ -17,7 +17,7 @@ def one_thread():
 
 @pytest.fixture(autouse=True)
 def floats(monkeypatch) -> None:
-    """Batches of `tiny.Photographs` are floats already."""
+    """Batches of `toy_trainings.Photographs` are floats already."""
 
     def stream(data, numbers, group, device) -> Iterator[list]:
         for k in range(0, len(numbers), group):

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 import torch.distributed as dist
-from tiny import CPU, SEED, TRAININGS, Photographs
+from toy_trainings import CPU, SEED, TRAININGS, Photographs
 
 from dbgan.training import loop
 from dbgan.training.loop import distributed_shard, fit

@@ -5,7 +5,7 @@ from typing import get_args
 
 import pytest
 import torch
-from tiny import SEED, TRAININGS, Photographs
+from toy_trainings import SEED, TRAININGS, Photographs
 
 from dbgan.losses import OBJECTIVES, PENALTY, gradient_penalty, mode_seeking, wgan_critic
 from dbgan.training.adversarial import AdversarialParams, judge

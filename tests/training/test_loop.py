@@ -5,8 +5,8 @@ import warnings
 
 import pytest
 import torch
-from tiny import CPU, SEED, TRAININGS, Photographs, critic, deblur, train_params
 from torch import nn
+from toy_trainings import CPU, SEED, TRAININGS, Photographs, critic, deblur, train_params
 
 from dbgan.training import loop
 from dbgan.training.adversarial import judge

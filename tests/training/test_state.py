@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from tiny import CPU, SEED, TRAININGS, Photographs
+from toy_trainings import CPU, SEED, TRAININGS, Photographs
 
 from dbgan import utils
 from dbgan.training.loop import fit
