@@ -108,11 +108,11 @@ def main(
         blurs, panels["bgan"] = each("BGAN", blurred, len(sources))
         if not distributed.is_main():
             return
-        panels["test"] |= {k: test(k)[1] for k in measure.extremes(rows) if k not in panels["test"]}
+        gains = measure.by_gain(rows)
+        panels["test"] |= {k: test(k)[1] for k in {*gains[:1], *gains[-1:]} - panels["test"].keys()}
         count = crops_file.length("real/blurred") if "real/blurred" in crops_file else 0
         real_crops = [crops_file.rows("real/blurred", k) for k in evenly(count, p.crops)]
-        summary = measure.pair_means(rows) | measure.real_means(real_rows) | measure.simulated_means(simulated_rows)
-        summary |= measure.bgan_blurs(blurs, real_crops)
+        summary = measure.means(rows, simulated_rows, real_rows) | measure.bgan_blurs(blurs, real_crops)
         summary["flat_deviation"] = measure.flat_deviation(deblurs[1])
         with utils.atomic_write(out) as part:
             part.mkdir()
