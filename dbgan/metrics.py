@@ -103,8 +103,9 @@ def bgan_blurs(crops: list[tuple[list[Photo], list[Photo], list[list[Photo]]]], 
     without real photographs. bgan_diversity: mean absolute difference of two noise maps' blurs of one crop.
     bgan_color_shift: mean change of each channel. Both in 8-bit levels.
     """
-    sharp, paired = ([crop for photo in crops for crop in photo[kind]] for kind in (0, 1))
-    blurs = [[crop for made in photos for crop in made] for photos in zip(*(photo[2] for photo in crops), strict=True)]
+    sharp = [crop for photo, _, _ in crops for crop in photo]
+    paired = [crop for _, photo, _ in crops for crop in photo]
+    blurs = [[crop for made in photos for crop in made] for photos in zip(*(made for _, _, made in crops), strict=True)]
     made = np.array(blurs, dtype=np.float64)  # (noise maps, crops, H, W, 3)
     effects = {
         "sharp": blur_effects(sharp),

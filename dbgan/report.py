@@ -38,14 +38,12 @@ PACKAGES = ("torch", "numpy", "scipy", "scikit-image", "pillow", "h5py", "dvc", 
 COMPARED = {"psnr", "psnr_blurred", "psnr_real", "ssim", "bgan_realism"}  # figures shown of DVC's experiments
 EXTREMES = 5  # test photographs with the least and with the most gain that are named
 POINTS, ROWS = 400, 25  # of a drawn curve and of its table, at most
-SIDES = [
-    round(1280 * 0.8**k) for k in range(11)
-]  # longer side of all pictures in the page, pixels: the first that fits
+SIDES = [round(1280 * 0.8**k) for k in range(11)]  # longer side of the pictures, pixels; the first that fits is taken
 BUDGET = 4_000_000  # bytes of all pictures together, so that the page stays below 5 MB
 PATIENCE = 30  # seconds for DVC to list its experiments; it may wait forever for one that just ended elsewhere
 
 Image.MAX_IMAGE_PIXELS = None  # panels are the evaluation's own, however large
-Row = dict[str, Any]
+Row = dict[Any, Any]
 
 
 def main(
@@ -115,8 +113,8 @@ def _mapping(path: Path) -> Row:
 
 def _csv(path: Path) -> pd.DataFrame:
     """Columns of numbers, NaN where a figure is missing; a frame's name stays text."""
-    types = defaultdict(lambda: float, frame=str)
-    return pd.read_csv(path, dtype=types, keep_default_na=False, na_values=[""], float_precision="round_trip")
+    types: defaultdict[str, type] = defaultdict(lambda: float, frame=str)
+    return pd.read_csv(path, dtype=types, keep_default_na=False, na_values=[""])
 
 
 def flat(values: Row) -> Row:
@@ -202,7 +200,7 @@ def changed(lock: Path, params: Row) -> Row:
     """(value at the run, value now) of each parameter that differs. The evaluation's own are left out: DVC notes them
     only after the evaluation, which may be what writes the report."""
     stages = readable(lock, _mapping, {}).get("stages", {})
-    now, then = flat(params), {}
+    now, then = flat(params), flat({})
     for stage in stages.keys() - {"evaluate"}:
         then |= flat(stages[stage].get("params", {}).get("params.yaml", {}))
     then = {re.sub(r"^scales\.\w+\.", "", key): value for key, value in then.items()}

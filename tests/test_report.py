@@ -238,10 +238,10 @@ def test_a_folder_without_git_and_a_command_that_hangs_are_no_fault(tmp_path):
 def test_tables_are_filled_between_their_marks(tmp_path):
     path = tmp_path / "page.md"
     path.write_text("a\n<!-- x -->\nold\n<!-- /x -->\nb\n")
-    markdown.fill(path, {"x": markdown.table([["p", "q"], [1, None]])})
+    markdown.fill(path, "x", markdown.table([["p", "q"], [1, None]]))
     assert path.read_text() == "a\n<!-- x -->\n| p | q |\n|---|---|\n| 1 | - |\n<!-- /x -->\nb\n"
     with pytest.raises(ValueError, match=r"page\.md: the marks <!-- y -->"):
-        markdown.fill(path, {"y": ""})
+        markdown.fill(path, "y", "")
 
 
 # ---- In Chromium, from disk, without a window ------------------------------------------------------------------------
