@@ -42,13 +42,13 @@ def main(csv: Path = Path("docs/ablations.csv"), out: Path = Path("docs/ablation
     if done:
         with utils.atomic_write(csv) as part:
             collected(root, done).to_csv(part, index=False, lineterminator="\n")
-    figures = pd.read_csv(csv)
+    figures = by_seed(pd.read_csv(csv))
     markdown.fill(out, "claims", claims_table(figures))
     markdown.fill(out, "settings", settings_table(figures))
     mixes = [done.get(f"ablation-{name}-{plan.SEEDS[0]}") for name in MIXES]
     if all(mixes):
         save_mix(root, mixes, out.parent / "gallery" / "mix.jpg")
-    utils.log(f"{out}: {len(figures)} of {len(plan.experiments())} experiments")
+    utils.log(f"{out}: {figures['psnr'].count().sum()} of {len(plan.experiments())} experiments")
 
 
 def collected(root: Path, done: dict[str, str]) -> pd.DataFrame:
@@ -64,28 +64,31 @@ def collected(root: Path, done: dict[str, str]) -> pd.DataFrame:
         for key, value in (change.split("=") for change in plan.experiments()[name]):
             if used.pop(key, None) != settings.parse(value):
                 raise ValueError(f"{name}: {key} is not {value}; `dvc exp rm {name}`, then run it anew")
-        deps = [dep for stage in lock["stages"].values() for dep in stage["deps"]]
-        used |= {dep["path"]: dep["md5"] for dep in deps if dep["path"].endswith(".py")}
-        for what, value in used.items():
-            other, known = first.setdefault(what, (name, value))
+        used |= {
+            dep["path"]: dep["md5"]
+            for stage in lock["stages"].values()
+            for dep in stage["deps"]
+            if dep["path"].endswith(".py")
+        }
+        for key, value in used.items():
+            other, known = first.setdefault(key, (name, value))
             if known != value:
-                raise ValueError(f"{other} and {name} ran with unlike {what}; `dvc exp rm` one, then run it anew")
-        row = {key: figures[key] for key in RECORDED}
-        row |= {key: max(row[key], key=abs) for key in ("color_shift", "bgan_color_shift")}  # of R, G and B
+                raise ValueError(f"{other} and {name} ran with unlike {key}; `dvc exp rm` one, then run it anew")
         variant, seed = name.removeprefix("ablation-").rsplit("-", 1)
-        rows.append({"variant": variant, "seed": int(seed)} | row)
+        shifts = {key: max(figures[key], key=abs) for key in ("color_shift", "bgan_color_shift")}  # of R, G and B
+        rows.append({"variant": variant, "seed": int(seed)} | {key: (figures | shifts)[key] for key in RECORDED})
     return pd.DataFrame(rows).astype(dict.fromkeys(RECORDED, float))
+
+
+def by_seed(collected: pd.DataFrame) -> pd.DataFrame:
+    """A row for each seed, a column (figure, setting) for each setting of the plan."""
+    columns = pd.MultiIndex.from_product([RECORDED, plan.VARIANTS])
+    return collected.pivot(index="seed", columns="variant").reindex(columns=columns)
 
 
 def difference(figures: pd.DataFrame, one: str, other: str, key: str) -> pd.Series:
     """`one` less `other`, seed by seed, where both are known."""
-    values = by_seed(figures, key)
-    return (values[one] - values[other]).dropna()
-
-
-def by_seed(figures: pd.DataFrame, key: str) -> pd.DataFrame:
-    """One figure: a row for each seed, a column for each setting of the plan."""
-    return figures.pivot(index="seed", columns="variant", values=key).reindex(columns=[*plan.VARIANTS])
+    return (figures[key, one] - figures[key, other]).dropna()
 
 
 def interval(gains: pd.Series) -> tuple[float, float]:
@@ -93,16 +96,11 @@ def interval(gains: pd.Series) -> tuple[float, float]:
     return ttest_1samp(gains, 0).confidence_interval(0.95) if len(gains) > 1 else (np.nan, np.nan)
 
 
-def sure(gains: pd.Series) -> bool:
-    low, high = interval(gains)
-    return low > 0 or high < 0
-
-
 def answer(gains: pd.Series, sign: int, matters: float) -> str:
     """Whether a claimed gain is in the figures."""
     if len(gains) < 2:
         return "not tried often enough"
-    if not sure(gains):
+    if not np.prod(interval(gains)) > 0:
         return "too small to tell"
     if abs(gains.mean()) < matters:
         return "sure, but too small to matter"
@@ -114,27 +112,26 @@ def claims_table(figures: pd.DataFrame) -> str:
     rows = [["claim", "compared", "figure", "difference", "95% interval", "seeds", "answer"]]
     for claim, one, other, key in plan.CLAIMS:
         label, sign, matters, _ = COMPARED[key]
-        if len(gains := difference(figures, one, other, key)):
-            compared, ends = f"{named(one)} less {named(other)}", "{:+.3f} to {:+.3f}".format(*interval(gains))
-            mean = f"{gains.mean():+.3f}"
-            rows.append([claim, compared, label, mean, ends, str(len(gains)), answer(gains, sign, matters)])
+        gains = difference(figures, one, other, key)
+        cells = [f"{gains.mean():+.3f}", "{:+.3f} to {:+.3f}".format(*interval(gains)), str(len(gains))]
+        if len(gains):
+            rows.append([claim, f"{named(one)} less {named(other)}", label, *cells, answer(gains, sign, matters)])
     return markdown.table(rows)
 
 
 def settings_table(figures: pd.DataFrame) -> str:
     """Every setting: mean and standard deviation, and the differences from the baseline."""
-    seeds = by_seed(figures, "psnr").count()
+    seeds = figures["psnr"].count()
     variants = [variant for variant in plan.VARIANTS if seeds[variant]]
-    columns = [["setting", "blurred, not restored", *map(named, variants)]]
-    columns += [["seeds", seeds["baseline"], *seeds[variants]]]
+    columns = [
+        ["setting", "blurred, not restored", *map(named, variants)],
+        ["seeds", seeds["baseline"], *seeds[variants]],
+    ]
     for key, (label, _, _, before) in COMPARED.items():
-        values, less = (
-            by_seed(figures, key),
-            [difference(figures, variant, "baseline", key) for variant in variants[1:]],
-        )
-        blurred = spread(by_seed(figures, before)["baseline"]) if before else ""
-        columns += [[label, blurred, *(spread(values[variant]) for variant in variants)]]
-        columns += [["difference", "", "", *map(signed, less)]]
+        blurred = spread(figures[before, "baseline"]) if before else ""
+        less = [difference(figures, variant, "baseline", key) for variant in variants[1:]]
+        columns.append([label, blurred, *(spread(figures[key, variant]) for variant in variants)])
+        columns.append(["difference", "", "", *map(signed, less)])
     return markdown.table([*zip(*columns, strict=True)])
 
 
@@ -152,7 +149,7 @@ def signed(gains: pd.Series) -> str:
     if abs(gains.mean()) < 0.0005:
         return "under 0.0005"
     text = f"{gains.mean():+.3f} ± {gains.std():.3f}"
-    return f"**{text}**" if sure(gains) else text
+    return f"**{text}**" if np.prod(interval(gains)) > 0 else text  # 0 is not between its ends
 
 
 def save_mix(root: Path, done: list[str], out: Path) -> None:
