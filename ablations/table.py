@@ -19,6 +19,7 @@ from dbgan import markdown, settings, utils
 from dbgan.panels import save_grid, split
 from dbgan.report import flat, output
 
+FILES = ("params.yaml", "metrics/evaluate.json", "dvc.lock")
 RECORDED = (  # of metrics/evaluate.json
     *("psnr_blurred", "psnr_pretrained", "psnr", "ssim_blurred", "ssim"),
     *("psnr_real_blurred", "psnr_real_pretrained", "psnr_real", "blur_effect_real_before", "blur_effect_real_after"),
@@ -56,20 +57,14 @@ def collected(root: Path, done: dict[str, str]) -> pd.DataFrame:
     that differs from the others in another setting or in its code."""
     rows, first = [], {}
     for name, revision in done.items():
-        params, figures, lock = (
-            settings.parse(output(root, "git", "show", f"{revision}:{file}"))
-            for file in ("params.yaml", "metrics/evaluate.json", "dvc.lock")
-        )
+        texts = (output(root, "git", "show", f"{revision}:{file}") for file in FILES)
+        params, figures, lock = map(settings.parse, texts)
         used = flat(params)
         for key, value in (change.split("=") for change in plan.experiments()[name]):
             if used.pop(key, None) != settings.parse(value):
                 raise ValueError(f"{name}: {key} is not {value}; `dvc exp rm {name}`, then run it anew")
-        used |= {
-            dep["path"]: dep["md5"]
-            for stage in lock["stages"].values()
-            for dep in stage["deps"]
-            if dep["path"].endswith(".py")
-        }
+        deps = [dep for stage in lock["stages"].values() for dep in stage["deps"]]
+        used |= {dep["path"]: dep["md5"] for dep in deps if dep["path"].endswith(".py")}
         for key, value in used.items():
             other, known = first.setdefault(key, (name, value))
             if known != value:
@@ -123,10 +118,8 @@ def settings_table(figures: pd.DataFrame) -> str:
     """Every setting: mean and standard deviation, and the differences from the baseline."""
     seeds = figures["psnr"].count()
     variants = [variant for variant in plan.VARIANTS if seeds[variant]]
-    columns = [
-        ["setting", "blurred, not restored", *map(named, variants)],
-        ["seeds", seeds["baseline"], *seeds[variants]],
-    ]
+    columns = [["setting", "blurred, not restored", *map(named, variants)]]
+    columns.append(["seeds", seeds["baseline"], *seeds[variants]])
     for key, (label, _, _, before) in COMPARED.items():
         blurred = spread(figures[before, "baseline"]) if before else ""
         less = [difference(figures, variant, "baseline", key) for variant in variants[1:]]

@@ -1,10 +1,11 @@
-"""Measure what is named, else all, and write the tables into benchmarks/README.md:
-python -m benchmarks [photograph] [steps] [networks]
+"""Run one benchmark, or all, and write the tables into benchmarks/README.md:
+python -m benchmarks [photograph|steps|networks]
 """
 
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -12,18 +13,17 @@ from benchmarks import measure, networks, photograph, steps
 from dbgan import markdown, utils
 
 README = Path(__file__).parent / "README.md"
-BENCHMARKS = {
+Name = Literal["photograph", "steps", "networks"]
+BENCHMARKS: dict[Name, Callable[[], Iterator[measure.Row]]] = {
     "photograph": photograph.rows,
     "steps": partial(measure.rows, "update", steps.PARAMS, steps.update),
     "networks": partial(measure.rows, "network", networks.NETWORKS, networks.frame),
 }
 
 
-def main(names: Annotated[list[str] | None, typer.Argument()] = None) -> None:
-    """Run the benchmarks of these NAMES: photograph, steps, networks; without any, all."""
-    if unknown := sorted(set(names or []) - BENCHMARKS.keys()):
-        raise ValueError(f"no benchmark is called {', '.join(unknown)}; there are {', '.join(BENCHMARKS)}")
-    for name in names or BENCHMARKS:
+def main(only: Annotated[Name | None, typer.Argument()] = None) -> None:
+    """Run one benchmark, or all."""
+    for name in [only] if only else BENCHMARKS:
         rows = []
         for row in BENCHMARKS[name]():
             rows.append(row)

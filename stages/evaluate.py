@@ -2,7 +2,7 @@
 python -m stages.evaluate data/raw data/crops.h5 models results/panels
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -16,6 +16,7 @@ from dbgan import checkpoint, distributed, outputs, report, settings, tracking, 
 from dbgan import metrics as measure
 from dbgan.data import camera_shake, h5, manifest
 from dbgan.data.crops import CropParams, cut, grid
+from dbgan.data.manifest import Frame
 from dbgan.models.build import BLUR, DEBLUR
 from dbgan.panels import evenly, join
 from dbgan.use import inference
@@ -56,6 +57,7 @@ def main(
     pairs = list(zip(listing.test_blurred, listing.test_sharp, strict=True))
     # Where the real blur is simulated, any photograph can have it, so each test photograph gets some.
     scenes = [] if listing.real_root else list({frame.path: frame for frame in listing.test_sharp}.values())
+    shaken = list(enumerate(frame for frame in scenes for _ in range(SHAKES)))
     sources = [pairs[k] for k in evenly(len(pairs), p.crops)]  # test pairs that BGAN blurs crops of
     panels: dict[str, list[np.ndarray]] = {}
 
@@ -64,46 +66,48 @@ def main(
         draw = torch.Generator().manual_seed(p.seed + number)
         return restore(bgan, sharp, noise=lambda frame: bgan.draw_noise(frame, draw))
 
-    def test(k: int) -> tuple:
-        blurred, sharp = pairs[k]
+    def test(blurred: Frame, sharp: Frame) -> tuple:
         return measure.restored_pair(blurred.name, load(blurred), load(sharp), *deblurs)
 
-    def real(k: int) -> tuple:
-        return measure.restored_real(manifest.load_frame(real_root, listing.real_blur[k]), deblurs[1])
+    def real(frame: Frame) -> tuple:
+        return measure.restored_real(manifest.load_frame(real_root, frame), deblurs[1])
 
-    def simulated(k: int) -> tuple:
-        sharp = load(scenes[k // SHAKES])
+    def simulated(k: int, frame: Frame) -> tuple:
+        sharp = load(frame)
         shake = np.random.default_rng([p.seed, k, 0, 1])  # training pairs have (seed, photograph, shake)
         return measure.restored_simulated(camera_shake.blur(sharp, camera, shake), sharp, *deblurs)
 
-    def blurred(k: int) -> tuple:
-        paired, sharp = map(load, sources[k])
+    def blurred(*pair: Frame) -> tuple:
+        paired, sharp = map(load, pair)
         corners = grid(sharp.shape[0], sharp.shape[1], crop)
         corners = [corners[i] for i in evenly(len(corners), p.crops // len(sources))]
         paired_crops, sharp_crops = (list(cut(photo, corners, crop.side)) for photo in (paired, sharp))
         made = [[blur(image, number) for image in sharp_crops] for number in range(NOISE_MAPS)]
         return (sharp_crops, paired_crops, made), chain([sharp], (blur(sharp, number) for number in range(3)))
 
-    def each(kind: str, one: Callable[[int], tuple], count: int) -> list:
+    def each(kind: str, one: Callable[..., tuple], items: Sequence[tuple]) -> list:
         """The figures of all; `panels` get the photographs of some, and memory holds no others."""
-        shown = evenly(count, p.panels)
+        shown = evenly(len(items), p.panels)
 
         def kept(k: int) -> tuple:
-            figures, images = one(k)
+            figures, images = one(*items[k])
             return figures, list(images) if k in shown else []
 
-        found = distributed.gather_map(kept, range(count), partial(utils.progress, desc=kind, unit="photograph"))
+        watch = partial(utils.progress, desc=kind, unit="photograph")
+        found = distributed.gather_map(kept, range(len(items)), watch)
         panels.update({f"{kind}_{k:04d}": images for k, (_, images) in enumerate(found) if images})
         return [figures for figures, _ in found]
 
     with tracking.run("evaluate", values, USED) as log, utils.out_of_memory("a machine or GPU with more is needed"):
-        rows, real_rows = each("test", test, len(pairs)), each("real", real, len(listing.real_blur))
-        simulated_rows, blurs = each("simulated", simulated, SHAKES * len(scenes)), each("bgan", blurred, len(sources))
+        rows = each("test", test, pairs)
+        real_rows = each("real", real, [(frame,) for frame in listing.real_blur])
+        simulated_rows = each("simulated", simulated, shaken)
+        blurs = each("bgan", blurred, sources)
         if not distributed.is_main():
             return
         gains = measure.by_gain(rows)
         extremes = {f"test_{k:04d}": k for k in gains[:1] + gains[-1:]}
-        panels |= {name: test(k)[1] for name, k in extremes.items() if name not in panels}
+        panels |= {name: test(*pairs[k])[1] for name, k in extremes.items() if name not in panels}
         count = crops_file.length("real/blurred") if "real/blurred" in crops_file else 0
         real_crops = [crops_file.rows("real/blurred", k) for k in evenly(count, p.crops)]
         summary = measure.means(rows, simulated_rows, real_rows) | measure.bgan_blurs(blurs, real_crops)
@@ -115,9 +119,8 @@ def main(
         outputs.write_csv(metrics / "frames.csv", rows)
         outputs.write_json(metrics / "evaluate.json", summary)
         log.metrics(summary)
-        log.pipeline(
-            {path.stem: settings.read(path) for path in sorted(metrics.glob("*.json"))}, out, params, Path("dvc.lock")
-        )
+        stages = {path.stem: settings.read(path) for path in sorted(metrics.glob("*.json"))}
+        log.pipeline(stages, out, params, Path("dvc.lock"))
         log.model(models / "dbgan.safetensors", p.margin, summary["psnr"])
         log.files(*report.attempt(metrics, out, params, metrics.parent / "reports" / "report.html"))
     utils.log("PSNR: {psnr_blurred:.2f} dB blurred, {psnr:.2f} dB restored".format(**summary))

@@ -45,12 +45,6 @@ def test_networks_have_their_row(table, monkeypatch):
     assert all(float(row["frames/s, float32"]) > 0 for row in rows)
 
 
-def test_an_unknown_benchmark_is_one_line():
-    result = CliRunner().invoke(runner.app, ["loader"])
-    assert (result.exit_code, result.stderr.count("\n")) == (1, 1)
-    assert "no benchmark is called loader" in result.stderr
-
-
 @pytest.mark.slow
 def test_every_training_has_its_row(table, monkeypatch):
     monkeypatch.setattr(steps, "SCALE", "sample")

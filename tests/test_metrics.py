@@ -95,12 +95,6 @@ def test_color_shift_is_signed_and_per_channel():
 # ---- Realism of blur -------------------------------------------------------------------------------------------------
 
 
-def test_distance_moves_the_mass_that_differs():
-    assert metrics.distance(np.array([0.0, 0.4]), np.array([0.1, 0.5])) == pytest.approx(0.1)
-    assert metrics.distance(np.array([0.0, 1.0]), np.array([1.0, 0.5])) == pytest.approx(0.25)  # half of it, by 0.5
-    assert metrics.distance(np.array([0.2, 0.2]), np.array([0.2])) == 0
-
-
 def test_closeness_is_0_at_the_goal_1_at_the_start_and_more_beyond():
     start, goal = np.array([0.2, 0.4]), np.array([0.6, 0.8])
     for made, expected in ((goal, 0), (start, 1), (start + 0.1, 0.75), (start - 0.1, 1.25), (goal + 0.1, 0.25)):
