@@ -76,14 +76,13 @@ def collected(root: Path, done: dict[str, str]) -> pd.DataFrame:
 
 
 def by_seed(collected: pd.DataFrame) -> pd.DataFrame:
-    """A row for each seed, a column (figure, setting) for each setting of the plan."""
-    columns = pd.MultiIndex.from_product([RECORDED, plan.VARIANTS])
-    return collected.pivot(index="seed", columns="variant").reindex(columns=columns)
+    """A row for each seed, a column (figure, setting) for each setting that was tried."""
+    return collected.pivot(index="seed", columns="variant")
 
 
 def difference(figures: pd.DataFrame, one: str, other: str, key: str) -> pd.Series:
     """`one` less `other`, seed by seed, where both are known."""
-    return (figures[key, one] - figures[key, other]).dropna()
+    return pd.Series(figures.get((key, one), np.nan) - figures.get((key, other), np.nan)).dropna()
 
 
 def interval(gains: pd.Series) -> tuple[float, float]:
@@ -117,7 +116,7 @@ def claims_table(figures: pd.DataFrame) -> str:
 def settings_table(figures: pd.DataFrame) -> str:
     """Every setting: mean and standard deviation, and the differences from the baseline."""
     seeds = figures["psnr"].count()
-    variants = [variant for variant in plan.VARIANTS if seeds[variant]]
+    variants = [variant for variant in plan.VARIANTS if variant in seeds]
     columns = [["setting", "blurred, not restored", *map(named, variants)]]
     columns.append(["seeds", seeds["baseline"], *seeds[variants]])
     for key, (label, _, _, before) in COMPARED.items():
