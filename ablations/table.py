@@ -16,9 +16,10 @@ from scipy.stats import ttest_1samp
 from ablations import plan
 from ablations.run import revisions
 from dbgan import markdown, settings, utils
-from dbgan.panels import join, split
+from dbgan.panels import save_grid, split
 from dbgan.report import flat, output
 
+FILES = ("params.yaml", "metrics/evaluate.json", "dvc.lock")
 RECORDED = (  # of metrics/evaluate.json
     *("psnr_blurred", "psnr_pretrained", "psnr", "ssim_blurred", "ssim"),
     *("psnr_real_blurred", "psnr_real_pretrained", "psnr_real", "blur_effect_real_before", "blur_effect_real_after"),
@@ -41,13 +42,14 @@ def main(csv: Path = Path("docs/ablations.csv"), out: Path = Path("docs/ablation
     done = revisions(root)
     if done:
         with utils.atomic_write(csv) as part:
-            collected(root, done).to_csv(part, lineterminator="\n")
-    figures = pd.read_csv(csv, index_col=["variant", "seed"])
-    markdown.fill(out, {"claims": claims_table(figures), "settings": settings_table(figures)})
+            collected(root, done).to_csv(part, index=False, lineterminator="\n")
+    figures = by_seed(pd.read_csv(csv))
+    markdown.fill(out, "claims", claims_table(figures))
+    markdown.fill(out, "settings", settings_table(figures))
     mixes = [done.get(f"ablation-{name}-{plan.SEEDS[0]}") for name in MIXES]
     if all(mixes):
         save_mix(root, mixes, out.parent / "gallery" / "mix.jpg")
-    utils.log(f"{out}: {len(figures)} of {len(plan.experiments())} experiments")
+    utils.log(f"{out}: {figures['psnr'].count().sum()} of {len(plan.experiments())} experiments")
 
 
 def collected(root: Path, done: dict[str, str]) -> pd.DataFrame:
@@ -55,53 +57,48 @@ def collected(root: Path, done: dict[str, str]) -> pd.DataFrame:
     that differs from the others in another setting or in its code."""
     rows, first = [], {}
     for name, revision in done.items():
-        params, figures, lock = (
-            settings.parse(output(root, "git", "show", f"{revision}:{file}"))
-            for file in ("params.yaml", "metrics/evaluate.json", "dvc.lock")
-        )
+        texts = (output(root, "git", "show", f"{revision}:{file}") for file in FILES)
+        params, figures, lock = map(settings.parse, texts)
         used = flat(params)
         for key, value in (change.split("=") for change in plan.experiments()[name]):
             if used.pop(key, None) != settings.parse(value):
                 raise ValueError(f"{name}: {key} is not {value}; `dvc exp rm {name}`, then run it anew")
         deps = [dep for stage in lock["stages"].values() for dep in stage["deps"]]
         used |= {dep["path"]: dep["md5"] for dep in deps if dep["path"].endswith(".py")}
-        for what, value in used.items():
-            other, known = first.setdefault(what, (name, value))
+        for key, value in used.items():
+            other, known = first.setdefault(key, (name, value))
             if known != value:
-                raise ValueError(f"{other} and {name} ran with unlike {what}; `dvc exp rm` one, then run it anew")
-        row = {key: figures[key] for key in RECORDED}
-        row |= {key: max(row[key], key=abs) for key in ("color_shift", "bgan_color_shift")}  # of R, G and B
+                raise ValueError(f"{other} and {name} ran with unlike {key}; `dvc exp rm` one, then run it anew")
         variant, seed = name.removeprefix("ablation-").rsplit("-", 1)
-        rows.append({"variant": variant, "seed": int(seed)} | row)
-    return pd.DataFrame(rows).set_index(["variant", "seed"]).astype(float)
+        shifts = {key: max(figures[key], key=abs) for key in ("color_shift", "bgan_color_shift")}  # of R, G and B
+        rows.append({"variant": variant, "seed": int(seed)} | {key: (figures | shifts)[key] for key in RECORDED})
+    return pd.DataFrame(rows).astype(dict.fromkeys(RECORDED, float))
+
+
+def by_seed(collected: pd.DataFrame) -> pd.DataFrame:
+    """A row for each seed, a column (figure, setting) for each setting that was tried."""
+    return collected.pivot(index="seed", columns="variant")
 
 
 def difference(figures: pd.DataFrame, one: str, other: str, key: str) -> pd.Series:
     """`one` less `other`, seed by seed, where both are known."""
-    if not {one, other} <= set(figures.index.get_level_values("variant")):
-        return pd.Series(dtype=float)
-    return (figures.loc[one, key] - figures.loc[other, key]).dropna()
+    return pd.Series(figures.get((key, one), np.nan) - figures.get((key, other), np.nan)).dropna()
 
 
-def interval(found: pd.Series) -> tuple[float, float]:
+def interval(gains: pd.Series) -> tuple[float, float]:
     """Student's 95 % interval of the mean; NaN for less than two seeds."""
-    return ttest_1samp(found, 0).confidence_interval(0.95) if len(found) > 1 else (np.nan, np.nan)
+    return ttest_1samp(gains, 0).confidence_interval(0.95) if len(gains) > 1 else (np.nan, np.nan)
 
 
-def sure(found: pd.Series) -> bool:
-    low, high = interval(found)
-    return low > 0 or high < 0
-
-
-def answer(found: pd.Series, sign: int, matters: float) -> str:
+def answer(gains: pd.Series, sign: int, matters: float) -> str:
     """Whether a claimed gain is in the figures."""
-    if len(found) < 2:
+    if len(gains) < 2:
         return "not tried often enough"
-    if not sure(found):
+    if not np.prod(interval(gains)) > 0:
         return "too small to tell"
-    if abs(found.mean()) < matters:
+    if abs(gains.mean()) < matters:
         return "sure, but too small to matter"
-    return "seen" if found.mean() * sign > 0 else "not seen: the opposite is"
+    return "seen" if gains.mean() * sign > 0 else "not seen: the opposite is"
 
 
 def claims_table(figures: pd.DataFrame) -> str:
@@ -109,43 +106,42 @@ def claims_table(figures: pd.DataFrame) -> str:
     rows = [["claim", "compared", "figure", "difference", "95% interval", "seeds", "answer"]]
     for claim, one, other, key in plan.CLAIMS:
         label, sign, matters, _ = COMPARED[key]
-        if len(found := difference(figures, one, other, key)):
-            ends = "{:+.3f} to {:+.3f}".format(*interval(found))
-            compared, mean = f"{named(one)} less {named(other)}", f"{found.mean():+.3f}"
-            rows.append([claim, compared, label, mean, ends, len(found), answer(found, sign, matters)])
+        gains = difference(figures, one, other, key)
+        cells = [f"{gains.mean():+.3f}", "{:+.3f} to {:+.3f}".format(*interval(gains)), str(len(gains))]
+        if len(gains):
+            rows.append([claim, f"{named(one)} less {named(other)}", label, *cells, answer(gains, sign, matters)])
     return markdown.table(rows)
 
 
 def settings_table(figures: pd.DataFrame) -> str:
     """Every setting: mean and standard deviation, and the differences from the baseline."""
-    rows = [["setting", "seeds"], ["blurred, not restored", len(figures.loc["baseline"])]]
-    for label, *_, before in COMPARED.values():
-        rows[0] += [label, "difference"]
-        rows[1] += [spread(figures.loc["baseline", before]) if before else "", ""]
-    for variant in (variant for variant in plan.VARIANTS if variant in figures.index):
-        row = [named(variant), len(figures.loc[variant])]
-        for key in COMPARED:
-            less = difference(figures, variant, "baseline", key)
-            row += [spread(figures.loc[variant, key]), signed(less) if plan.VARIANTS[variant] else ""]
-        rows.append(row)
-    return markdown.table(rows)
+    seeds = figures["psnr"].count()
+    variants = [variant for variant in plan.VARIANTS if variant in seeds]
+    columns = [["setting", "blurred, not restored", *map(named, variants)]]
+    columns.append(["seeds", seeds["baseline"], *seeds[variants]])
+    for key, (label, _, _, before) in COMPARED.items():
+        blurred = spread(figures[before, "baseline"]) if before else ""
+        less = [difference(figures, variant, "baseline", key) for variant in variants[1:]]
+        columns.append([label, blurred, *(spread(figures[key, variant]) for variant in variants)])
+        columns.append(["difference", "", "", *map(signed, less)])
+    return markdown.table([*zip(*columns, strict=True)])
 
 
 def named(variant: str) -> str:
     return f"`{plan.VARIANTS[variant]}`" if plan.VARIANTS[variant] else variant
 
 
-def spread(found: pd.Series) -> str:
-    return f"{found.mean():.3f} ± {found.std():.3f}" if found.notna().any() else ""
+def spread(values: pd.Series) -> str:
+    return f"{values.mean():.3f} ± {values.std():.3f}" if values.notna().any() else ""
 
 
-def signed(found: pd.Series) -> str:
-    if not found.any():
-        return "same" if len(found) else ""
-    if abs(found.mean()) < 0.0005:
+def signed(gains: pd.Series) -> str:
+    if not gains.any():
+        return "same" if len(gains) else ""
+    if abs(gains.mean()) < 0.0005:
         return "under 0.0005"
-    text = f"{found.mean():+.3f} ± {found.std():.3f}"
-    return f"**{text}**" if sure(found) else text
+    text = f"{gains.mean():+.3f} ± {gains.std():.3f}"
+    return f"**{text}**" if np.prod(interval(gains)) > 0 else text  # 0 is not between its ends
 
 
 def save_mix(root: Path, done: list[str], out: Path) -> None:
@@ -155,11 +151,9 @@ def save_mix(root: Path, done: list[str], out: Path) -> None:
         panels = []
         for revision in done:
             with dvc.api.open(f"results/panels/simulated_{number:04d}.png", str(root), revision, mode="rb") as file:
-                panels.append(split(np.asarray(Image.open(file)), 3))
-        photos = [panels[0][0], *(restored for _, restored, _ in panels), panels[0][2]]
-        rows.append(join([photo[part] for photo in photos]))
-    with utils.atomic_write(out) as part:
-        Image.fromarray(join(rows, axis=0)).save(part, "JPEG", quality=95, subsampling=0)
+                panels.append([photo[part] for photo in split(np.asarray(Image.open(file)), 3)])
+        rows.append([panels[0][0], *(restored for _, restored, _ in panels), panels[0][2]])
+    save_grid(rows, out)
 
 
 app = utils.app(main)

@@ -1,7 +1,39 @@
-"""All benchmarks, as `make bench` runs them: python -m benchmarks"""
+"""Run one benchmark, or all, and write the tables into benchmarks/README.md:
+python -m benchmarks [photograph|steps|networks]
+"""
 
-from benchmarks import networks, photograph, steps
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from benchmarks import measure, networks, photograph, steps
+from dbgan import markdown, utils
+
+README = Path(__file__).parent / "README.md"
+Name = Literal["photograph", "steps", "networks"]
+BENCHMARKS: dict[Name, Callable[[], Iterator[measure.Row]]] = {
+    "photograph": photograph.rows,
+    "steps": partial(measure.rows, "update", steps.PARAMS, steps.update),
+    "networks": partial(measure.rows, "network", networks.NETWORKS, networks.frame),
+}
+
+
+def main(only: Annotated[Name | None, typer.Argument()] = None) -> None:
+    """Run one benchmark, or all."""
+    for name in [only] if only else BENCHMARKS:
+        rows = []
+        for row in BENCHMARKS[name]():
+            rows.append(row)
+            utils.log(", ".join(f"{key}: {value}" for key, value in row.items()))
+        columns = list(dict.fromkeys(column for row in rows for column in row))
+        table = markdown.table([columns, *([row.get(column) for column in columns] for row in rows)])
+        markdown.fill(README, name, f"{measure.machine()}\n\n{table}")
+
+
+app = utils.app(main)
 
 if __name__ == "__main__":
-    for benchmark in (photograph, steps, networks):
-        benchmark.main()
+    app()

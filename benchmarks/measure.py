@@ -1,10 +1,10 @@
-"""What all benchmarks share: a process of its own for each measurement, clocks, peak memory, the machine."""
+"""What all benchmarks share: a process of its own for each measurement, its seconds, FLOPs and peak memory."""
 
-import platform
 import resource
+import statistics
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
@@ -12,10 +12,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 
 from dbgan import settings
 
-README = Path(__file__).parent / "README.md"
+CUDA = torch.cuda.is_available()
+DEVICE = torch.device("cuda" if CUDA else "cpu")
+LONG = 20.0  # seconds: work that takes longer is measured once, other work RUNS times after once to warm up
+RUNS = 5
+Row = dict[str, str]  # of a table, by column
 
 
 def params(scale: str) -> dict[str, Any]:
@@ -24,38 +29,32 @@ def params(scale: str) -> dict[str, Any]:
     return settings.merged(settings.read(path) | {"scale": scale}, path)
 
 
-def device() -> torch.device:
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-
-
-def has_bfloat16() -> bool:
-    """Whether the machine multiplies bfloat16 itself."""
-    if torch.cuda.is_available():
-        return torch.cuda.is_bf16_supported(including_emulation=False)
-    return torch.cpu._is_avx512_bf16_supported()
-
-
 def machine() -> str:
-    if torch.cuda.is_available():
-        return f"{torch.cuda.get_device_name()}; PyTorch {torch.__version__}."
-    # Newer than PyTorch 2.11, which rented machines may have.
-    name = getattr(torch.cpu, "get_capabilities", dict)().get("cpu_name") or platform.processor()
-    return f"{name}, threads: {torch.get_num_threads()}; PyTorch {torch.__version__}."
+    processor = f"{torch.cpu.get_capabilities().get('cpu_name', 'CPU')}, threads: {torch.get_num_threads()}"
+    return f"{torch.cuda.get_device_name() if CUDA else processor}; PyTorch {torch.__version__}."
 
 
 def seconds(work: Callable[[], object]) -> float:
     """Time that `work` takes; a GPU, which works on by itself, is waited for."""
-    synchronize = torch.cuda.synchronize if torch.cuda.is_available() else lambda: None
-    synchronize()
     start = time.perf_counter()
     work()
-    synchronize()
+    if CUDA:
+        torch.cuda.synchronize()
     return time.perf_counter() - start
+
+
+def cost(work: Callable[[], object]) -> tuple[float, int, int]:
+    """Median seconds of `work`; FLOPs of convs and matrix products, a multiply-add as 2; peak memory of the process."""
+    with FlopCounterMode(display=False) as counter:
+        runs = [seconds(work)]
+    if runs[0] < LONG:
+        runs = [seconds(work) for _ in range(RUNS)]
+    return statistics.median(runs), counter.get_total_flops(), peak_bytes()
 
 
 def peak_bytes(who: int = resource.RUSAGE_SELF) -> int:
     """The most memory that this process had, or its largest child; on a GPU, the most that its tensors had there."""
-    if torch.cuda.is_available() and who == resource.RUSAGE_SELF:
+    if CUDA and who == resource.RUSAGE_SELF:
         return torch.cuda.max_memory_allocated()
     return resource.getrusage(who).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
@@ -67,3 +66,15 @@ def in_own_process(function: Callable[..., Any], *arguments: Any) -> Any:
             return pool.submit(function, *arguments).result()
         except (BrokenProcessPool, MemoryError, torch.OutOfMemoryError):
             return None
+
+
+def rows(title: str, names: Iterable[str], measured: Callable[[str, str], tuple[Row, Row]]) -> Iterator[Row]:
+    """A row for each of `names`. measured(name, precision): the cells that every precision shares, and its own."""
+    # Where a machine has no bfloat16, it emulates it, slower than float32.
+    has = torch.cuda.is_bf16_supported(including_emulation=False) if CUDA else torch.cpu._is_avx512_bf16_supported()
+    for name in names:
+        row = {title: name}
+        for precision in ("float32", "bfloat16")[: 1 + has]:
+            shared, own = in_own_process(measured, name, precision) or ({}, {})
+            row |= shared | {f"{column}, {precision}": cell for column, cell in own.items()}
+        yield row

@@ -1,19 +1,13 @@
-"""An update of each training with the paper's networks: python -m benchmarks.steps
+"""An update of each training, of one batch, with the paper's networks."""
 
-Seconds and peak memory of one batch, in float32 and, where the machine has it, in bfloat16.
-"""
-
-import statistics
 from typing import Any
 
 import torch
-import typer
-from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks import measure
-from dbgan import markdown, settings, utils
+from dbgan import settings
 from dbgan.models.bgan import BlurConfig
-from dbgan.models.build import build_generator, gaussian_init
+from dbgan.models.build import build_generator
 from dbgan.models.critics import CriticConfig, build_critic
 from dbgan.models.dbgan import DeblurConfig
 from dbgan.models.vgg import PerceptualParams, VGGFeatures
@@ -21,34 +15,28 @@ from dbgan.training import loop
 from dbgan.training.bgan import CycleBgan, TrainBganParams
 from dbgan.training.dbgan import Finetune, FinetuneParams, Pretrain
 
+SCALE = "paper"
 PARAMS = {"train_bgan": TrainBganParams, "pretrain": loop.TrainParams, "finetune": FinetuneParams}
 IMAGES = {"train_bgan": 3, "pretrain": 2, "finetune": 2}  # kinds of photographs in a batch
 CPU_PATCH = 64  # pixels; the paper's 128 is for GPUs
 
 
-def new_training(name: str, values: dict[str, Any], p: Any, device: torch.device) -> loop.Training:
+def new_training(name: str, values: dict[str, Any], p: Any) -> loop.Training:
     """A training with fresh weights, BGAN's in the cycle."""
-
-    def generator(section: str, config: type[settings.Params]) -> torch.nn.Module:
-        return gaussian_init(build_generator(section, settings.section(values, section, config)), 0, values["init_std"])
-
-    def critic(luminance: bool) -> torch.nn.Module:
-        config = CriticConfig(kind=p.critic, width=p.critic_width, patch=p.patch, luminance=luminance)
-        return gaussian_init(build_critic(config), 0, values["init_std"])
-
-    deblur = generator("dbgan", DeblurConfig)
+    deblur = build_generator("dbgan", settings.section(values, "dbgan", DeblurConfig))
     if name == "pretrain":
         return Pretrain(deblur)
-    features = VGGFeatures(settings.section(values, "perceptual", PerceptualParams)).to(device)
+    critic = CriticConfig(kind=p.critic, width=p.critic_width, patch=p.patch, luminance=False)
+    features = VGGFeatures(settings.section(values, "perceptual", PerceptualParams)).to(measure.DEVICE)
     if name == "finetune":
-        return Finetune(deblur, critic(False), features, p)
-    critics = [critic(p.critic_luminance) for _ in range(2)]
-    return CycleBgan(generator("bgan", BlurConfig), deblur, *critics, features, p)
+        return Finetune(deblur, build_critic(critic), features, p)
+    blur = build_generator("bgan", settings.section(values, "bgan", BlurConfig))
+    return CycleBgan(blur, deblur, build_critic(critic), build_critic(critic), features, p)
 
 
-def update(name: str, scale: str, precision: str, runs: int) -> tuple[float, int, int]:
-    """Seconds of one batch, the median of `runs` after one to warm up; FLOPs, a multiply-add as 2; peak memory."""
-    device, values = measure.device(), measure.params(scale)
+def update(name: str, precision: str) -> tuple[measure.Row, measure.Row]:
+    """A row's cells, as `measure.rows` wants them."""
+    values, device = measure.params(SCALE), measure.DEVICE
     values[name] |= {"precision": precision}
     if device.type == "cpu":
         values[name]["patch"] = min(values[name]["patch"], CPU_PATCH)
@@ -56,45 +44,19 @@ def update(name: str, scale: str, precision: str, runs: int) -> tuple[float, int
         values[name]["pixel_steps"] = 0  # that phase is over soon
     top = [key for key in ("alpha", "beta", "objective", "critic") if key in PARAMS[name].model_fields]
     p = settings.section(values, name, PARAMS[name], top)
-    training = new_training(name, values, p, device)
+    training = new_training(name, values, p)
     networks = {key: loop.ready(network, p, device) for key, network in training.networks.items()}
     optimizers = {key: loop.adam(network, p, key) for key, network in networks.items()}
     images = torch.rand(IMAGES[name], p.batch, 3, p.patch, p.patch).to(device)
     batch = tuple(kind.to(memory_format=torch.channels_last) for kind in images)
 
-    def work(n: int) -> None:
-        loop.set_lr_and_zero_grad(optimizers, n, p)
+    def work() -> None:
+        loop.set_lr_and_zero_grad(optimizers, 1, p)
         with loop.autocast(p, device):
-            loop.backward(training, [batch], [n], n)
+            loop.backward(training, [batch], [1], 1)
         for optimizer in optimizers.values():
             optimizer.step()
 
-    with FlopCounterMode(display=False) as counter:
-        work(1)
-    taken = [measure.seconds(lambda n=n: work(n)) for n in range(2, runs + 2)]
-    return statistics.median(taken), counter.get_total_flops(), measure.peak_bytes()
-
-
-def main(scale: str = "paper", runs: int = 3) -> None:
-    """Measure an update of each training with the networks of SCALE; the paper's write benchmarks/README.md."""
-    precisions = ["float32"] + ["bfloat16"] * measure.has_bfloat16()
-    rows: list[list] = [["update", "TFLOP"]]
-    rows[0] += [f"{what}, {precision}" for precision in precisions for what in ("seconds", "TFLOP/s", "peak GiB")]
-    for name in PARAMS:
-        row: list = [name, None]
-        for precision in precisions:
-            taken, flops, peak = measure.in_own_process(update, name, scale, precision, runs) or (None, 0, 0)
-            row[1] = f"{flops / 1e12:.3g}"
-            row += [f"{taken:.3g}", f"{flops / taken / 1e12:.3g}", f"{peak / 2**30:.1f}"] if taken else [None] * 3
-        rows.append(row)
-        utils.log(" | ".join(map(str, row)))
-    text = f"Networks of the scale {scale}; {measure.machine()}\n\n{markdown.table(rows)}"
-    typer.echo(text)
-    if scale == "paper":
-        markdown.fill(measure.README, {"steps": text})
-
-
-app = utils.app(main)
-
-if __name__ == "__main__":
-    app()
+    seconds, flops, peak = measure.cost(work)
+    own = {"seconds": f"{seconds:.3g}", "TFLOP/s": f"{flops / seconds / 1e12:.3g}", "peak GiB": f"{peak / 2**30:.1f}"}
+    return {"TFLOP": f"{flops / 1e12:.3g}"}, own

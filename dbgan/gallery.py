@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image
 
 from dbgan import utils
-from dbgan.panels import join, split
+from dbgan.panels import save_grid, split
 
 # Each picture's rows: a panel, how many photographs it holds, and the rows and columns that are cut out of each.
 PICTURES = {
@@ -27,12 +27,8 @@ PICTURES = {
 def main(panels: Path, out: Path) -> None:
     """Cut the README's pictures out of the panels in PANELS and write them to OUT."""
     for name, rows in PICTURES.items():
-        cuts = [
-            [photo[part] for photo in split(np.asarray(Image.open(panels / f"{panel}.png")), count)]
-            for panel, count, part in rows
-        ]
-        with utils.atomic_write(out / name) as path:
-            Image.fromarray(join([join(cut) for cut in cuts], axis=0)).save(path, "JPEG", quality=95, subsampling=0)
+        photos = [(split(np.asarray(Image.open(panels / f"{panel}.png")), count), part) for panel, count, part in rows]
+        save_grid([[photo[part] for photo in row] for row, part in photos], out / name)
 
 
 app = utils.app(main)

@@ -1,5 +1,6 @@
 """Tables in Markdown files that are otherwise written by hand."""
 
+import re
 from pathlib import Path
 
 from dbgan import utils
@@ -7,19 +8,16 @@ from dbgan import utils
 
 def table(rows: list[list]) -> str:
     """Rows as a table, the first its head; None is a dash."""
-    cells = [["-" if cell is None else str(cell) for cell in row] for row in rows]
-    head, *lines = (f"| {' | '.join(row)} |" for row in cells)
-    return "\n".join([head, "|---" * len(cells[0]) + "|", *lines])
+    head, *lines = (f"| {' | '.join('-' if cell is None else str(cell) for cell in row)} |" for row in rows)
+    return "\n".join([head, "|---" * len(rows[0]) + "|", *lines])
 
 
-def fill(path: Path, parts: dict[str, str]) -> None:
-    """Replace what stands between the marks <!-- name --> and <!-- /name -->, each on a line, for each of `parts`."""
+def fill(path: Path, name: str, part: str) -> None:
+    """Replace the lines between the marks <!-- name --> and <!-- /name -->, each on a line."""
+    first, last = f"<!-- {name} -->\n", f"<!-- /{name} -->"
     text = path.read_text(encoding="utf-8")
-    for name, part in parts.items():
-        before, opening, rest = text.partition(f"<!-- {name} -->\n")
-        _, closing, after = rest.partition(f"<!-- /{name} -->")
-        text = f"{before}{opening}{part}\n{closing}{after}"
-        if not closing:
-            raise ValueError(f"{path}: the marks <!-- {name} --> and <!-- /{name} -->, each on a line, are missing")
-    with utils.atomic_write(path) as new:
-        new.write_text(text, encoding="utf-8")
+    new, count = re.subn(f"(?s){first}.*?{last}", lambda _: f"{first}{part}\n{last}", text)
+    if not count:
+        raise ValueError(f"{path}: the marks {first.strip()} and {last}, each on a line, are missing")
+    with utils.atomic_write(path) as file:
+        file.write_text(new, encoding="utf-8")

@@ -16,6 +16,9 @@ Photo = np.ndarray
 Network = Callable[[Photo], Photo]
 
 SIGMA, TRUNCATE = 1.5, 3.5  # SSIM's Gaussian window: 11 taps
+COLOR_SHIFT = ("color_shift_r", "color_shift_g", "color_shift_b")
+SIMULATED = ("psnr_real_blurred", "psnr_real_pretrained", "psnr_real")
+REAL = ("blur_effect_real_before", "blur_effect_real_after")
 FLAT_COLORS = ((128, 128, 128), (33, 25, 23))  # grey, and a dark one on which published networks draw patterns
 FLAT_SIZES = ((64, 64), (61, 77), (7, 5))  # one that halves well, odd ones, and smaller than what networks pad to
 
@@ -102,9 +105,8 @@ def bgan_blurs(crops: list[tuple[list[Photo], list[Photo], list[list[Photo]]]], 
     """
     sharp = [crop for photo, _, _ in crops for crop in photo]
     paired = [crop for _, photo, _ in crops for crop in photo]
-    maps = range(len(crops[0][2]))
-    blurs = [[crop for _, _, made in crops for crop in made[k]] for k in maps]
-    made = np.stack([np.stack(blur) for blur in blurs]).astype(np.float64)  # (noise maps, crops, H, W, 3)
+    blurs = [[crop for made in photos for crop in made] for photos in zip(*(made for _, _, made in crops), strict=True)]
+    made = np.array(blurs, dtype=np.float64)  # (noise maps, crops, H, W, 3)
     effects = {
         "sharp": blur_effects(sharp),
         "paired": blur_effects(paired),
@@ -117,7 +119,7 @@ def bgan_blurs(crops: list[tuple[list[Photo], list[Photo], list[list[Photo]]]], 
         realism = closeness(effects[name], effects["sharp"], effects["real"]) if comparable else None
         figures[f"{name}_realism"] = realism
     figures["bgan_diversity"] = float(np.abs(np.diff(made, axis=0)).mean())
-    figures["bgan_color_shift"] = [float(v) for v in (made - np.stack(sharp)).mean(axis=(0, 1, 2, 3))]
+    figures["bgan_color_shift"] = (made - np.stack(sharp)).mean(axis=(0, 1, 2, 3)).tolist()
     return figures
 
 
@@ -134,65 +136,43 @@ def restored_pair(
     row |= scores(pretrained(blurred), sharp, "_pretrained")
     row |= scores(restored, sharp)
     row |= {"delta_e_blurred": delta_e(blurred, sharp), "delta_e": delta_e(restored, sharp)}
-    shift = color_shift(restored, sharp)
-    row |= {f"color_shift_{channel}": float(v) for channel, v in zip("rgb", shift, strict=True)}
+    row |= zip(COLOR_SHIFT, color_shift(restored, sharp).tolist(), strict=True)
     return row, [blurred, restored, sharp]
 
 
 def restored_simulated(blurred: Photo, sharp: Photo, pretrained: Network, final: Network) -> tuple[dict, list[Photo]]:
     """A photograph with simulated real blur, which alone among real blurs has a sharp partner; as `restored_pair`."""
-    restored = final(blurred)
-    row = {
-        "psnr_real_blurred": psnr(blurred, sharp),
-        "psnr_real_pretrained": psnr(pretrained(blurred), sharp),
-        "psnr_real": psnr(restored, sharp),
-    }
-    return row, [blurred, restored, sharp]
+    images = [blurred, pretrained(blurred), restored := final(blurred)]
+    return dict(zip(SIMULATED, (psnr(image, sharp) for image in images), strict=True)), [blurred, restored, sharp]
 
 
 def restored_real(photo: Photo, final: Network) -> tuple[dict, list[Photo]]:
-    """A real blurred photograph: its blur_effect before and after, in lists, empty without contrast; both images."""
-    restored = final(photo)
-    before, after = blur_effects([photo]).tolist(), blur_effects([restored]).tolist()
-    return {"blur_effect_real_before": before, "blur_effect_real_after": after}, [photo, restored]
+    """A real blurred photograph: its blur_effect before and after, None without contrast; both images."""
+    images = [photo, final(photo)]
+    return {name: mean(blur_effects([image])) for name, image in zip(REAL, images, strict=True)}, images
 
 
-def mean(values) -> float | None:
-    """The mean of numbers; None without any."""
-    return float(np.mean(values)) if len(values) else None
+def mean(values: Iterable[float | None]) -> float | None:
+    """The mean of those that are numbers; None without any."""
+    numbers = [value for value in values if value is not None]
+    return float(np.mean(numbers)) if numbers else None
 
 
-def pair_means(rows: list[dict]) -> dict:
-    """Means of the rows of `restored_pair`."""
-    means: dict = {key: mean([row[key] for row in rows]) for key in rows[0] if key != "frame"}
-    means["color_shift"] = [means.pop(f"color_shift_{channel}") for channel in "rgb"]
-    return means
+def means(pairs: list[dict], simulated: list[dict], real: list[dict]) -> dict:
+    """Means of the rows of `restored_pair`, `restored_simulated` and `restored_real`."""
+    figures: dict = {name: mean(row[name] for row in pairs) for name in pairs[0] if name != "frame"}
+    figures["color_shift"] = [figures.pop(name) for name in COLOR_SHIFT]
+    figures |= {name: mean(row[name] for row in simulated) for name in SIMULATED}
+    return figures | {name: mean(row[name] for row in real) for name in REAL}
 
 
-def simulated_means(rows: list[dict]) -> dict[str, float | None]:
-    """Means of the rows of `restored_simulated`."""
-    names = ("psnr_real_blurred", "psnr_real_pretrained", "psnr_real")
-    return {name: mean([row[name] for row in rows]) for name in names}
-
-
-def real_means(rows: list[dict]) -> dict[str, float | None]:
-    """Means of the rows of `restored_real`."""
-    names = ("blur_effect_real_before", "blur_effect_real_after")
-    return {name: mean([value for row in rows for value in row[name]]) for name in names}
-
-
-def extremes(rows: list[dict]) -> list[int]:
-    """Numbers of the rows with the least and with the largest gain of PSNR; none where no gain is finite."""
-    gains = {k: row["psnr"] - row["psnr_blurred"] for k, row in enumerate(rows)}
-    gains = {k: gain for k, gain in gains.items() if np.isfinite(gain)}
-    return sorted({min(gains, key=gains.__getitem__), max(gains, key=gains.__getitem__)}) if gains else []
+def by_gain(rows: list[dict]) -> list[int]:
+    """Numbers of the rows whose gain of PSNR is finite, the least gain first."""
+    gains = [row.get("psnr", np.nan) - row.get("psnr_blurred", np.nan) for row in rows]
+    return sorted(np.flatnonzero(np.isfinite(gains)).tolist(), key=gains.__getitem__)
 
 
 def flat_deviation(final: Network) -> float:
     """The largest change, in 8-bit levels, that a network makes to photographs of one colour: no pattern, no rim."""
-    deviation = 0
-    for color in FLAT_COLORS:
-        for height, width in FLAT_SIZES:
-            flat = np.full((height, width, 3), color, np.uint8)
-            deviation = max(deviation, np.abs(final(flat).astype(int) - flat).max())
-    return float(deviation)
+    photos = [np.full((*size, 3), color, np.uint8) for color in FLAT_COLORS for size in FLAT_SIZES]
+    return float(max(np.abs(final(photo).astype(int) - photo).max() for photo in photos))

@@ -1,6 +1,11 @@
 """Panels: photographs of one size side by side in one picture; the evaluation joins them, the report splits them."""
 
+from pathlib import Path
+
 import numpy as np
+from PIL import Image
+
+from dbgan import utils
 
 GAP = 8  # white pixels between two photographs
 
@@ -27,3 +32,9 @@ def split(panel: np.ndarray, count: int) -> list[np.ndarray]:
 def evenly(count: int, limit: int) -> list[int]:
     """At most `limit` indices out of `count`, spread evenly from the first to the last."""
     return sorted({round(i) for i in np.linspace(0, count - 1, min(count, limit))}) if count else []
+
+
+def save_grid(rows: list[list[np.ndarray]], path: Path) -> None:
+    """Rows of photographs, one below the other, as a JPEG."""
+    with utils.atomic_write(path) as part:
+        Image.fromarray(join([join(row) for row in rows], axis=0)).save(part, "JPEG", quality=95, subsampling=0)

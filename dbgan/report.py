@@ -4,27 +4,27 @@ This module collects what the stages left; report.html words it, lays it out and
 """
 
 import base64
-import csv
 import io
-import json
 import math
 import platform
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from importlib.metadata import PackageNotFoundError, version
+from collections import defaultdict
+from collections.abc import Callable
+from functools import partial
+from importlib.metadata import distributions
 from pathlib import Path
-from statistics import fmean
 from typing import Annotated, Any
 
 import numpy as np
+import pandas as pd
 import typer
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, StrictUndefined
 from PIL import Image
 
 from dbgan import settings, utils
+from dbgan.metrics import by_gain
 from dbgan.panels import evenly, split
 
 PANELS = {  # kinds of panels: how many of each the page shows at most, and the views of a panel from left to right
@@ -38,12 +38,12 @@ PACKAGES = ("torch", "numpy", "scipy", "scikit-image", "pillow", "h5py", "dvc", 
 COMPARED = {"psnr", "psnr_blurred", "psnr_real", "ssim", "bgan_realism"}  # figures shown of DVC's experiments
 EXTREMES = 5  # test photographs with the least and with the most gain that are named
 POINTS, ROWS = 400, 25  # of a drawn curve and of its table, at most
-LONGEST, SHORTEST = 1280, 128  # longer side of a picture in the page, pixels
+SIDES = [round(1280 * 0.8**k) for k in range(11)]  # longer side of the pictures, pixels; the first that fits is taken
 BUDGET = 4_000_000  # bytes of all pictures together, so that the page stays below 5 MB
 PATIENCE = 30  # seconds for DVC to list its experiments; it may wait forever for one that just ended elsewhere
 
 Image.MAX_IMAGE_PIXELS = None  # panels are the evaluation's own, however large
-Row = dict[str, Any]
+Row = dict[Any, Any]
 
 
 def main(
@@ -71,23 +71,19 @@ def attempt(metrics: Path, panels: Path, params: Path, out: Path) -> list[Path]:
 
 def page(metrics: Path, panels: Path, params: Path) -> str:
     """The page, which names what is missing. Raises ValueError when all of it is, or naming an unreadable file."""
-    figures = {path.stem: _json(path) for path in sorted(metrics.glob("*.json"))}
-    curves = {name: _csv(path) for name in TRAININGS if (path := metrics / f"{name}_curve.csv").is_file()}
-    frames = _csv(path) if (path := metrics / "frames.csv").is_file() else []
+    figures = {path.stem: readable(path, _mapping) for path in sorted(metrics.glob("*.json"))}
+    trainings = {title: readable(metrics / f"{name}_curve.csv", curve) for name, title in TRAININGS.items()}
+    frames = readable(metrics / "frames.csv", _csv, pd.DataFrame()).to_dict("records")
     pictures = {kind: _numbered(panels, kind) for kind in PANELS}
-    if not (figures or curves or frames or any(pictures.values())):
+    if not (figures or frames or any(trainings.values()) or any(pictures.values())):
         raise ValueError(f"{metrics} and {panels} hold no results to report: run `dvc repro` first")
     values, root = settings.load(params), params.resolve().parent
-    worst, best = extremes(frames)
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,  # of every name
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    order = by_gain(frames)
+    named = min(EXTREMES, len(order) // 2)
+    worst, best = order[:named], order[::-1][:named]
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters["text"] = text
-    return environment.get_template("report.html").render(
+    return environment.from_string(Path(__file__).with_suffix(".html").read_text(encoding="utf-8")).render(
         params=flat(values),
         evaluated=figures.pop("evaluate", {}),
         stages=figures,
@@ -95,45 +91,35 @@ def page(metrics: Path, panels: Path, params: Path) -> str:
         worst=worst,
         best=best,
         comparisons=compare(pictures, worst[:1] + best[:1]),
-        more={kind: max(len(found) - PANELS[kind][0], 0) for kind, found in pictures.items()},
-        trainings={
-            title: [thinned(curves[name], limit) for limit in (POINTS, ROWS)] if name in curves else None
-            for name, title in TRAININGS.items()
-        },
+        more={kind: len(pictures[kind]) > limit for kind, (limit, _) in PANELS.items()},
+        trainings=trainings,
         changed=changed(root / "dvc.lock", values),
         experiments=experiments(root, COMPARED | flat(settings.read(params)).keys()),
         versions=versions(root),
     )
 
 
-# ---- Figures and curves ----------------------------------------------------------------------------------------------
-
-
-@contextmanager
-def _readable(path: Path) -> Iterator[None]:
+def readable(path: Path, read: Callable[[Path], Any], missing: Any = None) -> Any:
+    """read(path), or `missing` without the file. Raises ValueError naming the file, whatever is wrong in it."""
     try:
-        yield
-    except (OSError, SyntaxError, ValueError, TypeError, KeyError, AttributeError, csv.Error) as error:
+        return read(path) if path.exists() else missing
+    except Exception as error:
         raise ValueError(f"{path}: cannot be read for the report: {error}") from None
 
 
-def _json(path: Path) -> Row:
-    with _readable(path):
-        return dict(json.loads(path.read_text(encoding="utf-8")).items())
+def _mapping(path: Path) -> Row:
+    return {**settings.read(path)}  # JSON is YAML, too
 
 
-def _csv(path: Path) -> list[Row]:
-    """Rows of numbers, NaN where a figure is missing; a frame's name stays text."""
-    with _readable(path), path.open(newline="", encoding="utf-8") as file:
-        rows = csv.DictReader(file, strict=True)
-        return [{key: v if key == "frame" else float(v or "nan") for key, v in row.items()} for row in rows]
+def _csv(path: Path) -> pd.DataFrame:
+    """Columns of numbers, NaN where a figure is missing; a frame's name stays text."""
+    types: defaultdict[str, type] = defaultdict(lambda: float, frame=str)
+    return pd.read_csv(path, dtype=types, keep_default_na=False, na_values=[""])
 
 
-def flat(values: Any, prefix: str = "") -> Row:
+def flat(values: Row) -> Row:
     """Nested mappings as one with dotted keys."""
-    if not isinstance(values, dict):
-        return {prefix: values}
-    return {k: v for key, inner in values.items() for k, v in flat(inner, f"{prefix}.{key}" if prefix else key).items()}
+    return pd.json_normalize(values, sep=".").to_dict("records")[0]
 
 
 def text(value: Any, digits: int | None = None, sign: bool = False) -> str:
@@ -148,79 +134,56 @@ def text(value: Any, digits: int | None = None, sign: bool = False) -> str:
     return shown.replace("-", "\N{MINUS SIGN}")
 
 
-def extremes(frames: list[Row]) -> tuple[list[int], list[int]]:
-    """Numbers of the frames with the least and with the most gain of PSNR, the most extreme first."""
-    gains = {k: row.get("psnr", math.nan) - row.get("psnr_blurred", math.nan) for k, row in enumerate(frames)}
-    measured = sorted((k for k in gains if math.isfinite(gains[k])), key=gains.__getitem__)
-    count = min(EXTREMES, len(measured) // 2)
-    return measured[:count], measured[::-1][:count]
-
-
-def thinned(rows: list[Row], limit: int) -> list[Row]:
-    """At most `limit` rows: means of equally many neighbours, at the last one's step."""
-    size = math.ceil(len(rows) / limit)
-    blocks = [rows[i : i + size] for i in range(0, len(rows), size)]
-    means = [{name: fmean(row[name] for row in block) for name in block[0]} for block in blocks]
-    return [row | {"step": int(block[-1]["step"])} for row, block in zip(means, blocks, strict=True)]
-
-
-# ---- Pictures --------------------------------------------------------------------------------------------------------
+def curve(path: Path) -> list[list[Row]]:
+    """A training's curve as it is drawn, and as its table: means of equally many neighbours, at the last one's step."""
+    rows = _csv(path)
+    blocks = [rows.groupby(np.arange(len(rows)) // math.ceil(len(rows) / limit)) for limit in (POINTS, ROWS)]
+    return [block.mean().assign(step=block["step"].last().astype(int)).to_dict("records") for block in blocks]
 
 
 def _numbered(panels: Path, kind: str) -> dict[int, Path]:
-    found = {path: re.fullmatch(rf"{kind}_(\d+)", path.stem) for path in sorted(panels.glob("*.png"))}
-    return {int(number[1]): path for path, number in found.items() if number}
+    numbers = {path.stem.removeprefix(f"{kind}_"): path for path in sorted(panels.glob(f"{kind}_*.png"))}
+    return {int(number): path for number, path in numbers.items() if number.isdecimal()}
 
 
 def compare(pictures: dict[str, dict[int, Path]], always: list[int]) -> dict[str, list[Row]]:
     """The comparisons of each kind, all pictures within BUDGET; the test photographs of the numbers `always`, too."""
     shown: dict[str, list[Row]] = {kind: [] for kind in PANELS}
-    photos: list[Image.Image] = []
     for kind, (limit, views) in PANELS.items():
-        numbers = [list(pictures[kind])[k] for k in evenly(len(pictures[kind]), limit)]
-        numbers += [k for k in always if kind == "test" and k in pictures[kind]]
-        for k in sorted(set(numbers)):
-            with _readable(path := pictures[kind][k]):
-                photos += map(Image.fromarray, split(np.asarray(Image.open(path).convert("RGB")), len(views)))
-            shown[kind].append({"number": k, "size": photos[-1].size})
-    uris = iter(data_uris(photos))
-    for kind, (_, views) in PANELS.items():
-        for comparison in shown[kind]:
-            comparison["views"] = [(view, next(uris)) for view in views]
+        numbers = list(pictures[kind])
+        chosen = {numbers[k] for k in evenly(len(numbers), limit)}
+        chosen |= pictures[kind].keys() & always if kind == "test" else set()
+        for k in sorted(chosen):
+            photos = readable(pictures[kind][k], partial(_photographs, count=len(views)))
+            shown[kind].append({"number": k, "photos": dict(zip(views, photos, strict=True))})
+    comparisons = [comparison for kind in PANELS for comparison in shown[kind]]
+    for side in SIDES:
+        for comparison in comparisons:
+            comparison["uris"] = {view: _data_uri(photo, side) for view, photo in comparison["photos"].items()}
+        if sum(len(uri) for comparison in comparisons for uri in comparison["uris"].values()) <= BUDGET:
+            break
     return shown
 
 
-def data_uris(photos: list[Image.Image]) -> list[str]:
-    """The photographs as WebP, made smaller until all take at most BUDGET bytes, or none is longer than SHORTEST."""
-    side = LONGEST
-    while True:
-        uris = [_data_uri(photo, side) for photo in photos]
-        taken = sum(map(len, uris))
-        if taken <= BUDGET or side <= SHORTEST:
-            return uris
-        side = max(SHORTEST, int(0.95 * side * math.sqrt(BUDGET / taken)))  # bytes grow with the area, or slower
+def _photographs(panel: Path, count: int) -> list[np.ndarray]:
+    return split(np.asarray(Image.open(panel).convert("RGB")), count)
 
 
-def _data_uri(photo: Image.Image, side: int) -> str:
-    file, small = io.BytesIO(), photo.copy()
+def _data_uri(photo: np.ndarray, side: int) -> str:
+    file, small = io.BytesIO(), Image.fromarray(photo)
     small.thumbnail((side, side), Image.Resampling.LANCZOS)
     small.save(file, "WEBP", quality=90, method=4)
     return f"data:image/webp;base64,{base64.b64encode(file.getvalue()).decode('ascii')}"
 
 
-# ---- Where the results come from -------------------------------------------------------------------------------------
-
-
 def output(root: Path, *command: str, patience: float | None = None) -> str:
     """What a command prints in `root`. Raises ValueError with its last line when it fails or takes longer."""
     try:
-        done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False, timeout=patience)
+        return subprocess.run(command, cwd=root, capture_output=True, text=True, check=True, timeout=patience).stdout
+    except subprocess.CalledProcessError as error:
+        raise ValueError(f"{' '.join(command)}: {(error.stderr.strip().splitlines() or [error])[-1]}") from None
     except (OSError, subprocess.TimeoutExpired) as error:
         raise ValueError(str(error)) from None
-    if done.returncode:
-        lines = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
-        raise ValueError(f"{' '.join(command)}: {lines[-1]}")
-    return done.stdout
 
 
 def versions(root: Path) -> Row:
@@ -229,25 +192,18 @@ def versions(root: Path) -> Row:
         commit = output(root, "git", "describe", "--always", "--dirty=, with uncommitted changes", "--abbrev=12")
     except ValueError:
         commit = "not a git repository"
-    found = {"Commit": commit.strip(), "Python": platform.python_version()}
-    for package in PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            found[package] = "not installed"
-    return found
+    packages = {name: next((p.version for p in distributions(name=name)), "not installed") for name in PACKAGES}
+    return {"Commit": commit.strip(), "Python": platform.python_version()} | packages
 
 
 def changed(lock: Path, params: Row) -> Row:
     """(value at the run, value now) of each parameter that differs. The evaluation's own are left out: DVC notes them
     only after the evaluation, which may be what writes the report."""
+    stages = readable(lock, _mapping, {}).get("stages", {})
     now, then = flat(params), flat({})
-    with _readable(lock):
-        stages = settings.read(lock)["stages"] if lock.exists() else {}
-        for stage, entry in stages.items():
-            if stage != "evaluate":
-                then |= flat(entry.get("params", {}).get("params.yaml", {}))
-    then = {key.split(".", 2)[2] if key.startswith("scales.") else key: value for key, value in then.items()}
+    for stage in stages.keys() - {"evaluate"}:
+        then |= flat(stages[stage].get("params", {}).get("params.yaml", {}))
+    then = {re.sub(r"^scales\.\w+\.", "", key): value for key, value in then.items()}
     return {key: (value, now[key]) for key, value in then.items() if key in now and now[key] != value}
 
 
@@ -256,13 +212,13 @@ def experiments(root: Path, columns: set[str]) -> list[Row] | None:
     where DVC fails to list them."""
     try:
         if not output(root, "git", "for-each-ref", "--count=1", "refs/exps/"):
-            return []  # DVC takes seconds to say so
-        table = output(root, sys.executable, "-m", "dvc", "exp", "show", "--csv", "--only-changed", patience=PATIENCE)
+            return []  # DVC takes seconds to find none
+        listed = output(root, sys.executable, "-m", "dvc", "exp", "show", "--csv", "--only-changed", patience=PATIENCE)
     except ValueError:
         return None
-    rows = list(csv.DictReader(io.StringIO(table)))
-    if all(row["typ"] == "baseline" for row in rows):
+    table = pd.read_csv(io.StringIO(listed), dtype=str, keep_default_na=False)
+    if (table["typ"] == "baseline").all():
         return []
-    names = {c: c.removeprefix("metrics/evaluate.json:").removeprefix("params.yaml:") for c in rows[0]}
-    kept = {column: name for column, name in names.items() if name in columns}
-    return [{"experiment": row["Experiment"] or row["rev"]} | {kept[c]: row[c] for c in kept} for row in rows]
+    table["experiment"] = table["Experiment"].where(table["Experiment"] != "", table["rev"])
+    table.columns = table.columns.str.replace(r"^(metrics/evaluate\.json|params\.yaml):", "", regex=True)
+    return table[["experiment", *(name for name in table if name in columns)]].to_dict("records")

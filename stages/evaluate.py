@@ -2,7 +2,7 @@
 python -m stages.evaluate data/raw data/crops.h5 models results/panels
 """
 
-import json
+from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -16,6 +16,7 @@ from dbgan import checkpoint, distributed, outputs, report, settings, tracking, 
 from dbgan import metrics as measure
 from dbgan.data import camera_shake, h5, manifest
 from dbgan.data.crops import CropParams, cut, grid
+from dbgan.data.manifest import Frame
 from dbgan.models.build import BLUR, DEBLUR
 from dbgan.panels import evenly, join
 from dbgan.use import inference
@@ -34,12 +35,7 @@ class EvaluateParams(settings.Params):
 
 
 def main(
-    raw: Path,
-    crops: Path,
-    models: Path,
-    out: Path,
-    params: Path = Path("params.yaml"),
-    metrics: Path = Path("metrics"),
+    raw: Path, crops: Path, models: Path, out: Path, params: Path = Path("params.yaml"), metrics: Path = Path("metrics")
 ) -> None:
     """Restore all test and real blurred photographs with the networks in MODELS; write evaluate.json and frames.csv to
     METRICS and panels to OUT."""
@@ -58,71 +54,72 @@ def main(
     )
     restore = partial(inference.restore, margin=p.margin, device=device)
     deblurs = [partial(restore, generator) for generator in deblurs]
-
-    def blur(number: int) -> measure.Network:
-        """BGAN with noise map `number`."""
-        draw = torch.Generator()
-        return partial(restore, bgan, noise=lambda frame: bgan.draw_noise(frame, draw.manual_seed(p.seed + number)))
-
     pairs = list(zip(listing.test_blurred, listing.test_sharp, strict=True))
     # Where the real blur is simulated, any photograph can have it, so each test photograph gets some.
     scenes = [] if listing.real_root else list({frame.path: frame for frame in listing.test_sharp}.values())
+    shaken = list(enumerate(frame for frame in scenes for _ in range(SHAKES)))
     sources = [pairs[k] for k in evenly(len(pairs), p.crops)]  # test pairs that BGAN blurs crops of
+    panels: dict[str, list[np.ndarray]] = {}
 
-    def test(k: int) -> tuple:
-        blurred, sharp = pairs[k]
+    def blur(sharp: np.ndarray, number: int) -> np.ndarray:
+        """BGAN's blur with noise map `number`."""
+        draw = torch.Generator().manual_seed(p.seed + number)
+        return restore(bgan, sharp, noise=lambda frame: bgan.draw_noise(frame, draw))
+
+    def test(blurred: Frame, sharp: Frame) -> tuple:
         return measure.restored_pair(blurred.name, load(blurred), load(sharp), *deblurs)
 
-    def real(k: int) -> tuple:
-        return measure.restored_real(manifest.load_frame(real_root, listing.real_blur[k]), deblurs[1])
+    def real(frame: Frame) -> tuple:
+        return measure.restored_real(manifest.load_frame(real_root, frame), deblurs[1])
 
-    def simulated(k: int) -> tuple:
-        sharp = load(scenes[k // SHAKES])
+    def simulated(k: int, frame: Frame) -> tuple:
+        sharp = load(frame)
         shake = np.random.default_rng([p.seed, k, 0, 1])  # training pairs have (seed, photograph, shake)
         return measure.restored_simulated(camera_shake.blur(sharp, camera, shake), sharp, *deblurs)
 
-    def blurred(k: int) -> tuple:
-        paired, sharp = map(load, sources[k])
+    def blurred(*pair: Frame) -> tuple:
+        paired, sharp = map(load, pair)
         corners = grid(sharp.shape[0], sharp.shape[1], crop)
         corners = [corners[i] for i in evenly(len(corners), p.crops // len(sources))]
         paired_crops, sharp_crops = (list(cut(photo, corners, crop.side)) for photo in (paired, sharp))
-        made = [[blur(number)(image) for image in sharp_crops] for number in range(NOISE_MAPS)]
-        return (sharp_crops, paired_crops, made), chain([sharp], (blur(number)(sharp) for number in range(3)))
+        made = [[blur(image, number) for image in sharp_crops] for number in range(NOISE_MAPS)]
+        return (sharp_crops, paired_crops, made), chain([sharp], (blur(sharp, number) for number in range(3)))
 
-    def each(name: str, one, count: int) -> tuple[list, dict[int, list]]:
-        """The figures of all, and by number the photographs of those that get a panel: memory holds no others."""
-        shown = evenly(count, p.panels)
+    def each(kind: str, one: Callable[..., tuple], items: Sequence[tuple]) -> list:
+        """The figures of all; `panels` get the photographs of some, and memory holds no others."""
+        shown = evenly(len(items), p.panels)
 
         def kept(k: int) -> tuple:
-            figures, images = one(k)
+            figures, images = one(*items[k])
             return figures, list(images) if k in shown else []
 
-        found = distributed.gather_map(kept, range(count), partial(utils.progress, desc=name, unit="photograph"))
-        return [figures for figures, _ in found], {k: images for k, (_, images) in enumerate(found) if images}
+        watch = partial(utils.progress, desc=kind, unit="photograph")
+        found = distributed.gather_map(kept, range(len(items)), watch)
+        panels.update({f"{kind}_{k:04d}": images for k, (_, images) in enumerate(found) if images})
+        return [figures for figures, _ in found]
 
     with tracking.run("evaluate", values, USED) as log, utils.out_of_memory("a machine or GPU with more is needed"):
-        panels: dict[str, dict[int, list]] = {}
-        rows, panels["test"] = each("test", test, len(pairs))
-        real_rows, panels["real"] = each("real blur", real, len(listing.real_blur))
-        simulated_rows, panels["simulated"] = each("simulated real blur", simulated, SHAKES * len(scenes))
-        blurs, panels["bgan"] = each("BGAN", blurred, len(sources))
+        rows = each("test", test, pairs)
+        real_rows = each("real", real, [(frame,) for frame in listing.real_blur])
+        simulated_rows = each("simulated", simulated, shaken)
+        blurs = each("bgan", blurred, sources)
         if not distributed.is_main():
             return
-        panels["test"] |= {k: test(k)[1] for k in measure.extremes(rows) if k not in panels["test"]}
+        gains = measure.by_gain(rows)
+        extremes = {f"test_{k:04d}": k for k in gains[:1] + gains[-1:]}
+        panels |= {name: test(*pairs[k])[1] for name, k in extremes.items() if name not in panels}
         count = crops_file.length("real/blurred") if "real/blurred" in crops_file else 0
         real_crops = [crops_file.rows("real/blurred", k) for k in evenly(count, p.crops)]
-        summary = measure.pair_means(rows) | measure.real_means(real_rows) | measure.simulated_means(simulated_rows)
-        summary |= measure.bgan_blurs(blurs, real_crops)
+        summary = measure.means(rows, simulated_rows, real_rows) | measure.bgan_blurs(blurs, real_crops)
         summary["flat_deviation"] = measure.flat_deviation(deblurs[1])
         with utils.atomic_write(out) as part:
             part.mkdir()
-            for kind, found in panels.items():
-                for k, images in found.items():
-                    Image.fromarray(join(images)).save(part / f"{kind}_{k:04d}.png")
+            for name, images in panels.items():
+                Image.fromarray(join(images)).save(part / f"{name}.png")
         outputs.write_csv(metrics / "frames.csv", rows)
         outputs.write_json(metrics / "evaluate.json", summary)
         log.metrics(summary)
-        stages = {path.stem: json.loads(path.read_text()) for path in sorted(metrics.glob("*.json"))}
+        stages = {path.stem: settings.read(path) for path in sorted(metrics.glob("*.json"))}
         log.pipeline(stages, out, params, Path("dvc.lock"))
         log.model(models / "dbgan.safetensors", p.margin, summary["psnr"])
         log.files(*report.attempt(metrics, out, params, metrics.parent / "reports" / "report.html"))

@@ -1,76 +1,63 @@
-"""The benchmarks run on tiny sizes, count as they say, and only a full measurement changes files."""
+"""The benchmarks run on tiny sizes, count as they say, and write their tables."""
 
 import os
 
 import pytest
+import torch
 from typer.testing import CliRunner
 
+from benchmarks import __main__ as runner
 from benchmarks import measure, networks, photograph, steps
 
 
 @pytest.fixture
-def in_this_process(monkeypatch):
-    for module in (measure, networks, photograph, steps):
-        if hasattr(module, "in_own_process"):
-            monkeypatch.setattr(module, "in_own_process", lambda function, *arguments: function(*arguments))
-    monkeypatch.setattr(measure.markdown if hasattr(measure, "markdown") else networks.markdown, "fill", pytest.fail)
+def table(monkeypatch, tmp_path):
+    """table(name): the rows that a benchmark writes, measured in this process."""
+    monkeypatch.setattr(measure, "in_own_process", lambda function, *arguments: function(*arguments))
+    monkeypatch.setattr(runner, "README", tmp_path / "README.md")
+    monkeypatch.setattr(measure, "RUNS", 1)
+
+    def run(name):
+        runner.README.write_text(f"<!-- {name} -->\n<!-- /{name} -->")
+        result = CliRunner().invoke(runner.app, [name])
+        assert result.exit_code == 0, result.output
+        lines = [line for line in runner.README.read_text().splitlines() if line.startswith("| ")]
+        head, *rows = [line.strip("| ").split(" | ") for line in lines]
+        return [dict(zip(head, row, strict=True)) for row in rows]
+
+    return run
 
 
-@pytest.mark.parametrize(
-    ("name", "millions"),
-    [
-        ("dbgan", 11.59),
-        ("srresnet", 1.26),
-        ("deblurgan", 11.38),
-        ("sftnet", 1.53),
-        ("mprnet", 20.13),
-        ("nafnet-width32", 17.11),
-        ("nafnet-width64", 67.89),
-    ],
-)
-def test_networks_have_their_published_size(name, millions):
-    parameters, flops = networks.size(name, 16, 24)
-    assert parameters / 1e6 == pytest.approx(millions, abs=0.005)
-    assert flops > 0
+def test_a_multiply_add_is_two_flops():
+    conv = torch.nn.Conv2d(3, 5, 3, padding=1)
+    seconds, flops, peak = measure.cost(lambda: conv(torch.rand(1, 3, 16, 24)))
+    assert flops == 2 * 9 * 3 * 5 * 16 * 24
+    assert 0 < seconds < 60 and peak > 1e7
 
 
-def test_a_multiply_add_is_two_flops(monkeypatch):
-    """Every conv of it works at full resolution: each weight that is no bias is used once for each pixel."""
-    monkeypatch.setattr(networks, "NETWORKS", {"small": ("srresnet", {"width": 4, "blocks": 1})})
-    biases, weights = 5 * 4 + 3, 9 * (3 * 4 + 4 * 4 * 4 + 4 * 3)
-    assert networks.size("small", 16, 24) == (weights + biases, 2 * weights * 16 * 24)
-
-
-def test_a_quick_run_prints_its_table_and_writes_nothing(monkeypatch, in_this_process):
-    monkeypatch.setattr(
-        networks, "NETWORKS", {"small": ("srresnet", {"width": 4, "blocks": 1}), "other": ("dbgan", {})}
-    )
-    result = CliRunner().invoke(networks.app, ["--height", "8", "--width", "24", "--only", "small"])
-    assert result.exit_code == 0, result.output
-    assert result.stdout.count("| small | 0.00 |") == 1
-
-
-def test_an_unknown_network_is_one_line(in_this_process):
-    result = CliRunner().invoke(networks.app, ["--only", "unet"])
-    assert (result.exit_code, result.stderr.count("\n")) == (1, 1)
-    assert "no network is called unet" in result.stderr
+def test_networks_have_their_row(table, monkeypatch):
+    small = {"small": ("srresnet", {"width": 4, "blocks": 1}), "published": ("srresnet", {})}
+    monkeypatch.setattr(networks, "FRAME", (8, 24))
+    monkeypatch.setitem(runner.BENCHMARKS, "networks", lambda: measure.rows("network", small, networks.frame))
+    monkeypatch.setattr(networks, "NETWORKS", small)
+    rows = table("networks")
+    assert [(row["network"], row["parameters, 10^6"]) for row in rows] == [("small", "0.00"), ("published", "1.26")]
+    assert all(float(row["frames/s, float32"]) > 0 for row in rows)
 
 
 @pytest.mark.slow
-def test_every_training_has_its_row(in_this_process):
-    result = CliRunner().invoke(steps.app, ["--scale", "sample", "--runs", "1"])
-    assert result.exit_code == 0, result.output
-    rows = [line.split(" | ") for line in result.stdout.splitlines() if line.startswith("| ")]
-    assert [row[0].strip("| ") for row in rows] == ["update", "train_bgan", "pretrain", "finetune"]
-    flops = {row[0].strip("| "): float(row[1]) for row in rows[1:]}
-    assert 0 < flops["pretrain"] < flops["finetune"] < flops["train_bgan"]
+def test_every_training_has_its_row(table, monkeypatch):
+    monkeypatch.setattr(steps, "SCALE", "sample")
+    rows = table("steps")
+    assert [row["update"] for row in rows] == ["train_bgan", "pretrain", "finetune"]
+    bgan, pretrain, finetune = (float(row["TFLOP"]) for row in rows)
+    assert 0 < pretrain < finetune < bgan
 
 
 @pytest.mark.slow
-def test_every_kind_of_file_is_restored(in_this_process):
-    result = CliRunner().invoke(photograph.app, ["--height", "40", "--width", "60"])
-    assert result.exit_code == 0, result.output
-    assert all(f"| {name} |" in result.stdout for name in photograph.FILES)
+def test_every_kind_of_file_is_restored(table, monkeypatch):
+    monkeypatch.setattr(photograph, "SIZE", (40, 60))
+    assert [row["file"] for row in table("photograph")] == list(photograph.FILES)
 
 
 def test_a_measurement_has_a_process_of_its_own_and_none_where_it_is_killed():

@@ -95,12 +95,6 @@ def test_color_shift_is_signed_and_per_channel():
 # ---- Realism of blur -------------------------------------------------------------------------------------------------
 
 
-def test_distance_moves_the_mass_that_differs():
-    assert metrics.distance(np.array([0.0, 0.4]), np.array([0.1, 0.5])) == pytest.approx(0.1)
-    assert metrics.distance(np.array([0.0, 1.0]), np.array([1.0, 0.5])) == pytest.approx(0.25)  # half of it, by 0.5
-    assert metrics.distance(np.array([0.2, 0.2]), np.array([0.2])) == 0
-
-
 def test_closeness_is_0_at_the_goal_1_at_the_start_and_more_beyond():
     start, goal = np.array([0.2, 0.4]), np.array([0.6, 0.8])
     for made, expected in ((goal, 0), (start, 1), (start + 0.1, 0.75), (start - 0.1, 1.25), (goal + 0.1, 0.25)):
@@ -152,17 +146,18 @@ def test_without_real_photographs_realism_is_none_and_the_rest_is_there():
 # ---- Restored photographs --------------------------------------------------------------------------------------------
 
 
-def test_restored_pairs_by_hand():
+def test_restored_pairs_and_simulated_blur_by_hand():
     """Blurred photographs 10 and 20 levels too dark; the pre-trained network adds 5 levels, the final one 9."""
-    pairs = [("a", flat(90), flat(100)), ("b", flat(80), flat(100))]
-    rows, images = zip(*(metrics.restored_pair(*pair, brighter(5), brighter(9)) for pair in pairs), strict=True)
-    assert [row["frame"] for row in rows] == ["a", "b"]
+    pairs, networks = [(flat(90), flat(100)), (flat(80), flat(100))], (brighter(5), brighter(9))
+    rows, images = zip(*(metrics.restored_pair("a", *pair, *networks) for pair in pairs), strict=True)
+    simulated, others = zip(*(metrics.restored_simulated(*pair, *networks) for pair in pairs), strict=True)
     assert [row["psnr_blurred"] for row in rows] == pytest.approx([decibels(10), decibels(20)])
-    assert [photo[0, 0, 0] for photo in images[0]] == [90, 99, 100]
-    means = metrics.pair_means(rows)
-    assert means["psnr_blurred"] == pytest.approx(decibels(10, 20))
-    assert means["psnr_pretrained"] == pytest.approx(decibels(5, 15))
-    assert means["psnr"] == pytest.approx(decibels(1, 11))
+    assert [photo[0, 0, 0] for photo in images[0]] == [photo[0, 0, 0] for photo in others[0]] == [90, 99, 100]
+    means = metrics.means(rows, simulated, [])
+    for kind in ("psnr", "psnr_real"):
+        assert means[f"{kind}_blurred"] == pytest.approx(decibels(10, 20))
+        assert means[f"{kind}_pretrained"] == pytest.approx(decibels(5, 15))
+        assert means[kind] == pytest.approx(decibels(1, 11))
     assert means["color_shift"] == pytest.approx([-6, -6, -6])
     assert means["delta_e"] < means["delta_e_blurred"]
 
@@ -175,33 +170,22 @@ def test_a_restored_pair_gives_every_figure_of_every_state():
     expected |= {"delta_e_blurred": metrics.delta_e(blurred, sharp)}
     expected |= metrics.scores(result, sharp) | metrics.scores(blurred, sharp, "_blurred")
     expected |= metrics.scores(softer(blurred), sharp, "_pretrained")
-    expected |= dict(zip((f"color_shift_{c}" for c in "rgb"), metrics.color_shift(result, sharp), strict=True))
+    expected |= zip(metrics.COLOR_SHIFT, metrics.color_shift(result, sharp), strict=True)
     assert row == expected
-    assert metrics.pair_means([row]).keys() == row.keys() - {"frame", *(f"color_shift_{c}" for c in "rgb")} | {
-        "color_shift"
-    }
+    means = metrics.means([row], [], [])
+    assert means["color_shift"] == [row[name] for name in metrics.COLOR_SHIFT]
+    assert {name: means[name] for name in row.keys() & means} == {name: row[name] for name in row.keys() & means}
+    assert {name for name in means if means[name] is None} == {*metrics.SIMULATED, *metrics.REAL}
 
 
 def test_real_photographs_are_measured_before_and_after():
     photos = [*crops(1), flat(90)]  # the last has no contrast
     rows, images = zip(*(metrics.restored_real(photo, softer) for photo in photos), strict=True)
-    found = metrics.real_means(rows)
-    assert found["blur_effect_real_before"] == pytest.approx(metrics.blur_effects(photos).mean())
-    assert found["blur_effect_real_after"] == pytest.approx(metrics.blur_effects(map(softer, photos)).mean())
+    means = metrics.means([{"frame": "a"} | dict.fromkeys(metrics.COLOR_SHIFT, 0)], [], rows)
+    assert means["blur_effect_real_before"] == pytest.approx(metrics.blur_effects(photos).mean())
+    assert means["blur_effect_real_after"] == pytest.approx(metrics.blur_effects(map(softer, photos)).mean())
     assert all((a == photo).all() and (b == softer(photo)).all() for photo, (a, b) in zip(photos, images, strict=True))
-    assert set(metrics.real_means(rows[3:]).values()) == set(metrics.real_means([]).values()) == {None}
-
-
-def test_simulated_real_blur_is_measured_before_and_after_each_network():
-    photographs = [(flat(90), flat(100)), (flat(80), flat(100))]
-    rows, images = zip(
-        *(metrics.restored_simulated(*photos, brighter(5), brighter(9)) for photos in photographs), strict=True
-    )
-    assert metrics.simulated_means(rows) == pytest.approx(
-        {"psnr_real_blurred": decibels(10, 20), "psnr_real_pretrained": decibels(5, 15), "psnr_real": decibels(1, 11)}
-    )
-    assert [photo[0, 0, 0] for photo in images[1]] == [80, 89, 100]
-    assert set(metrics.simulated_means([]).values()) == {None}
+    assert rows[3] == {"blur_effect_real_before": None, "blur_effect_real_after": None}
 
 
 def test_flat_deviation_is_the_largest_change_anywhere_to_any_flat_photograph():
@@ -213,6 +197,10 @@ def test_flat_deviation_is_the_largest_change_anywhere_to_any_flat_photograph():
     assert [metrics.flat_deviation(network) for network in (brighter(0), brighter(3), rim)] == [0, 3, 7]
 
 
-def test_extremes_are_the_least_and_the_largest_gain():
-    rows = [{"psnr_blurred": 20.0, "psnr": psnr} for psnr in (20.5, 19.0, math.inf, 23.0, math.nan)]
-    assert [metrics.extremes(part) for part in (rows, rows[:1], rows[2:3])] == [[1, 3], [0], []]
+@pytest.mark.parametrize(
+    ("gains", "order"),
+    [([], []), ([math.inf], []), ([2, math.nan, -1, 0.5, math.inf], [2, 3, 0]), ([3, 3, 1], [2, 0, 1])],
+)
+def test_frames_are_ordered_by_their_gain(gains, order):
+    assert metrics.by_gain([{"psnr_blurred": 20.0, "psnr": 20.0 + gain} for gain in gains]) == order
+    assert metrics.by_gain([{"frame": "a"}]) == []

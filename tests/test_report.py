@@ -174,25 +174,19 @@ def test_of_many_pictures_a_few_are_shown_the_worst_and_the_best_among_them(tmp_
     assert "folder holds more" in elements.text
 
 
-def test_pictures_shrink_together_to_the_budget(monkeypatch, photo):
-    photos = [Image.fromarray(photo(k, 600, 900)) for k in range(3)]
+def test_pictures_shrink_together_to_the_budget(monkeypatch, tmp_path, photo):
+    Image.fromarray(join([photo(k, 600, 900) for k in range(3)])).save(tmp_path / "test_0001.png")
     monkeypatch.setattr(report, "BUDGET", 200_000)
-    assert 100_000 < sum(map(len, report.data_uris(photos))) <= 200_000
+    shown = report.compare({kind: {} for kind in report.PANELS} | {"test": {1: tmp_path / "test_0001.png"}}, [])
+    assert 100_000 < sum(map(len, shown["test"][0]["uris"].values())) <= 200_000
 
 
-@pytest.mark.parametrize(
-    ("gains", "worst", "best"),
-    [([], [], []), ([1], [], []), ([2, None, -1, 0.5], [2], [0]), (range(20), [0, 1, 2, 3, 4], [19, 18, 17, 16, 15])],
-)
-def test_worst_and_best_are_those_of_least_and_most_gain(gains, worst, best):
-    rows = [{"psnr_blurred": 20.0, "psnr": float("nan") if g is None else 20.0 + g} for g in gains]
-    assert report.extremes(rows) == (worst, best)
-
-
-def test_thinned_curves_are_means_of_neighbours():
-    rows = [{"step": n, "x": x} for n, x in enumerate([1.0, 3.0, 4.0, 5.0, 7.0], 1)]
-    assert report.thinned(rows, 3) == [{"step": 2, "x": 2.0}, {"step": 4, "x": 4.5}, {"step": 5, "x": 7.0}]
-    assert report.thinned(rows, 5) == rows
+def test_curves_are_means_of_neighbours(monkeypatch, tmp_path):
+    monkeypatch.setattr(report, "ROWS", 3)
+    (tmp_path / "a.csv").write_text("step,x\n1,1\n2,3\n3,4\n4,5\n5,7\n")
+    drawn, rows = report.curve(tmp_path / "a.csv")
+    assert rows == [{"step": 2, "x": 2.0}, {"step": 4, "x": 4.5}, {"step": 5, "x": 7.0}]
+    assert [row["x"] for row in drawn] == [1, 3, 4, 5, 7]
 
 
 @pytest.mark.parametrize(
@@ -244,10 +238,10 @@ def test_a_folder_without_git_and_a_command_that_hangs_are_no_fault(tmp_path):
 def test_tables_are_filled_between_their_marks(tmp_path):
     path = tmp_path / "page.md"
     path.write_text("a\n<!-- x -->\nold\n<!-- /x -->\nb\n")
-    markdown.fill(path, {"x": markdown.table([["p", "q"], [1, None]])})
+    markdown.fill(path, "x", markdown.table([["p", "q"], [1, None]]))
     assert path.read_text() == "a\n<!-- x -->\n| p | q |\n|---|---|\n| 1 | - |\n<!-- /x -->\nb\n"
     with pytest.raises(ValueError, match=r"page\.md: the marks <!-- y -->"):
-        markdown.fill(path, {"y": ""})
+        markdown.fill(path, "y", "")
 
 
 # ---- In Chromium, from disk, without a window ------------------------------------------------------------------------

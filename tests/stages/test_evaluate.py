@@ -14,7 +14,7 @@ def panels(root):
 
 def test_the_worst_and_the_best_test_photograph_always_have_a_panel(copied, write_params, monkeypatch):
     write_params(copied / "params.yaml", {"evaluate.panels": 1})
-    monkeypatch.setattr(metrics, "extremes", lambda rows: [0, len(rows) - 1])  # so few updates gain the same
+    monkeypatch.setattr(metrics, "by_gain", lambda rows: [0, len(rows) - 1])  # so few updates gain the same
     run_well("evaluate")
     assert panels(copied) == {"bgan_0000.png", "real_0000.png", "test_0000.png", "test_0001.png"}
 
