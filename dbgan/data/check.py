@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from skimage.metrics import mean_squared_error
 
 from dbgan.data import manifest
 from dbgan.data.folders import Found, Paths
@@ -62,17 +63,20 @@ def check(found: Found, min_side: int, max_rejected: float, workers: int) -> tup
     if not usable["train"] or not usable["test"]:
         raise ValueError(f"no pair is left to {'test on' if usable['train'] else 'train on'}: {reasons}")
     frames = {"real_blur": [item.frames[0] for item in usable["real_blur"]]}
+    psnr = {}
     for name in ("train", "test"):
-        for k, side in enumerate(("blurred", "sharp")):
-            frames[f"{name}_{side}"] = [item.frames[k] for item in usable[name]]
-    return frames, {
+        pairs = usable[name]
+        frames |= {f"{name}_blurred": [pair.frames[0] for pair in pairs]}
+        frames |= {f"{name}_sharp": [pair.frames[1] for pair in pairs]}
+        lowest, path = min((pair.psnr, pair.frames[0].path) for pair in pairs)
+        psnr[name] = {"mean": float(np.mean([pair.psnr for pair in pairs])), "lowest": lowest, "lowest_of": path}
+    counts = {
         "train_pairs": len(usable["train"]),
         "test_pairs": len(usable["test"]),
         "real_blur": len(usable["real_blur"]),
-        "psnr_blurred": {name: _psnr_summary(usable[name]) for name in ("train", "test")},
-        "converted": _counted(converted),
-        "set_aside": _counted(set_aside),
     }
+    notes = {"converted": _counted(converted), "set_aside": _counted(set_aside)}
+    return frames, {**counts, "psnr_blurred": psnr, **notes}
 
 
 def lines(summary: dict) -> list[str]:
@@ -92,11 +96,6 @@ def _counted(notes: Notes) -> list[dict]:
     return [{"what": what, "count": len(paths), "first": paths[0]} for what, paths in ranked]
 
 
-def _psnr_summary(pairs: list[Usable]) -> dict:
-    lowest, path = min((pair.psnr, pair.frames[0].path) for pair in pairs)
-    return {"mean": float(np.mean([pair.psnr for pair in pairs])), "lowest": lowest, "lowest_of": path}
-
-
 def _read(root: Path, min_side: int, paths: Paths) -> Usable | Unreadable:
     """A pair, or a photograph of real blur; or why it cannot be used."""
     try:
@@ -109,13 +108,10 @@ def _read(root: Path, min_side: int, paths: Paths) -> Usable | Unreadable:
         reason = f"less than {min_side} pixels high or wide ({sizes})"
     elif images[0].shape != images[-1].shape:
         reason = f"is not of its sharp partner's size ({sizes} pixels)"
-    elif len(images) == 2 and (psnr := _psnr(*images)) == math.inf:
-        reason = "is its sharp partner, not a blurred version of it"
+    elif len(images) == 2:
+        error = np.mean([mean_squared_error(*rows) for rows in zip(*images, strict=True)])  # by rows, to save memory
+        if not error:
+            reason = "is its sharp partner, not a blurred version of it"
+        else:
+            psnr = 10 * math.log10(255**2 / error)
     return Unreadable(root / paths[0], reason) if reason else Usable(frames, psnr, notes)
-
-
-def _psnr(image: np.ndarray, reference: np.ndarray) -> float:
-    """PSNR of uint8 images in dB, row by row to take little memory."""
-    squares = (np.square(np.subtract(*rows, dtype=np.int64)) for rows in zip(image, reference, strict=True))
-    total = sum(int(row.sum()) for row in squares)
-    return 10 * math.log10(255**2 * image.size / total) if total else math.inf

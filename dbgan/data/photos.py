@@ -5,7 +5,6 @@ import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 import pillow_heif
@@ -77,20 +76,17 @@ def find(folder: Path) -> list[Path]:
 
 
 @contextmanager
-def opened(path: Path, content: bytes | None = None) -> Iterator[tuple[Image.Image, BinaryIO]]:
-    """A photograph whose pixels are not decoded yet, and its file, or `content` in its place.
-
-    Any error until it is closed becomes Unreadable, a ValueError: no file, another kind of file, damage, too large.
-    """
+def opened(path: Path, content: bytes | None = None) -> Iterator[Image.Image]:
+    """A photograph, of the file or of `content` in its place, whose pixels are not decoded yet. Any error until it is
+    closed becomes Unreadable: no file, another kind of file, damage, too large."""
     try:
-        with path.open("rb") if content is None else io.BytesIO(content) as file:
-            if path.suffix.lower() in RAW:
-                raise Unreadable(path, "camera RAW is not read; convert it to JPEG or PNG")
-            with Image.open(file, formats=FORMATS) as image:
-                if image.width * image.height > MAX_MEGAPIXELS * 1e6:
-                    size = f"{image.width}x{image.height}"
-                    raise Unreadable(path, f"over {MAX_MEGAPIXELS} megapixels ({size} are declared)")
-                yield image, file
+        if path.suffix.lower() in RAW:
+            raise Unreadable(path, "camera RAW is not read; convert it to JPEG or PNG")
+        with Image.open(path if content is None else io.BytesIO(content), formats=FORMATS) as image:
+            if image.width * image.height > MAX_MEGAPIXELS * 1e6:
+                size = f"{image.width}x{image.height}"
+                raise Unreadable(path, f"over {MAX_MEGAPIXELS} megapixels ({size} are declared)")
+            yield image
     except Unreadable:
         raise
     except UnidentifiedImageError:
@@ -102,17 +98,14 @@ def opened(path: Path, content: bytes | None = None) -> Iterator[tuple[Image.Ima
 
 
 def read(path: Path) -> tuple[np.ndarray, str, str]:
-    """A photograph as (H, W, 3) uint8 RGB, what was converted on the way ("" for plain 8-bit RGB), and its SHA-256.
-
-    Grey is repeated over the channels, 16 bits become 8, transparency is dropped, EXIF rotation is applied.
-    """
-    with opened(path) as (image, _):
+    """A photograph as (H, W, 3) uint8 RGB, what was converted on the way ("" for plain 8-bit RGB), and its SHA-256."""
+    with opened(path) as image:
         return *_decode(image), sha256(path)
 
 
 def decode(content: bytes, name: str) -> tuple[np.ndarray, str]:
     """`read` for the bytes of a photograph, without the SHA-256; errors call it `name`."""
-    with opened(Path(name), content) as (image, _):
+    with opened(Path(name), content) as image:
         return _decode(image)
 
 
@@ -122,20 +115,8 @@ def write(path: Path, image: np.ndarray, **options) -> None:
     Image.fromarray(image).save(path, **options)
 
 
-def content_of(file: BinaryIO) -> bytes:
-    """All of an opened photograph's file; Pillow goes on from where it was."""
-    at = file.tell()
-    file.seek(0)
-    content = file.read()
-    file.seek(at)
-    return content
-
-
 def grey_levels(image: Image.Image) -> np.ndarray:
-    """The (H, W) levels of a grey image of more than 8 bits (Pillow's modes I and F): uint16, or uint8 where all fit.
-
-    Raises ValueError for values that are no levels.
-    """
+    """The (H, W) levels of a grey image in Pillow's modes I and F: uint16, or uint8 where all fit."""
     levels = np.asarray(image)
     low, high = levels.min(), levels.max()
     deep = high > 255 or image.mode.startswith("I;16")
@@ -158,8 +139,7 @@ def _decode(image: Image.Image) -> tuple[np.ndarray, str]:
         alpha = image.has_transparency_data
         if alpha or image.mode != "RGB":
             notes.append("transparency dropped" if alpha else f"{image.mode} read as RGB")
-        flat = image.convert("RGBA") if alpha else image
-        rgb = np.asarray(flat if flat.mode == "RGB" else flat.convert("RGB"))
+        rgb = np.asarray((image.convert("RGBA") if alpha else image).convert("RGB"))
     if turn := UPRIGHT.get(_orientation(image)):  # none any more where the decoder turned it itself, as TIFF's does
         rgb = np.ascontiguousarray(turn(rgb))
     return rgb, ", ".join([*notes, "rotated as its EXIF says"] if turned else notes)
