@@ -17,8 +17,6 @@ Limits = tuple[NonNegativeFloat, NonNegativeFloat]
 
 
 class ShakeParams(Params):
-    """One camera: how it shakes, focuses, responds to light and stores its photographs."""
-
     length_px: Limits  # extent of the path over the exposure, drawn evenly between the two, pixels
     rotation_deg: NonNegativeFloat  # standard deviation of the roll over the exposure, degrees
     defocus_px: Limits  # radius of the out-of-focus disc, drawn evenly, pixels; 0 is in focus
@@ -28,11 +26,8 @@ class ShakeParams(Params):
 
 
 def camera_path(p: ShakeParams, points: int, rng: np.random.Generator) -> np.ndarray:
-    """A random smooth path of the camera: (points, 3) of dx, dy in pixels and roll in radians, centred on 0.
-
-    An accelerated random walk, smoothed, as a hand moves; its mean is 0 so that the blurred photograph stays
-    registered with the sharp one.
-    """
+    """An accelerated random walk, smoothed, as a hand moves: (points, 3) of dx, dy in pixels and roll in radians. Its
+    mean is 0, so that the blurred photograph stays registered with the sharp one."""
     walk = np.cumsum(np.cumsum(rng.standard_normal((points, 3)), axis=0) + 2 * rng.standard_normal(3), axis=0)
     path = gaussian_filter1d(walk, points / 16, axis=0, mode="nearest")
     path -= path.mean(axis=0)

@@ -17,8 +17,6 @@ from dbgan.utils import ordered, progress
 
 
 class Usable(NamedTuple):
-    """A pair, or a photograph of real blur."""
-
     frames: tuple[Frame, ...]  # blurred and sharp, or real blur alone
     psnr: float  # of a pair's blurred photograph, dB
     notes: tuple[str, ...]  # what was converted in each
@@ -28,11 +26,8 @@ Notes = defaultdict[str, list[str]]  # conversion, or reason to set aside -> the
 
 
 def check(found: Found, min_side: int, max_rejected: float, workers: int) -> tuple[dict[str, list[Frame]], dict]:
-    """Read all photographs by so many threads; memory does not grow with their number.
-
-    The frames of each set of the listing, and the summary: metrics/download.json. Raises ValueError with the reasons
-    where more than the share `max_rejected` is set aside, or no training or test pair is left.
-    """
+    """The frames of each set of the listing, and the summary: metrics/download.json. Raises ValueError with the reasons
+    where more than the share `max_rejected` is set aside, or no training or test pair is left."""
     usable: dict[str, list[Usable]] = {"test": [], "train": [], "real_blur": []}
     converted, set_aside = Notes(list), Notes(list)
     tested: set[str] = set()  # digests of the test pairs
@@ -70,11 +65,8 @@ def check(found: Found, min_side: int, max_rejected: float, workers: int) -> tup
         frames |= {f"{name}_sharp": [pair.frames[1] for pair in pairs]}
         lowest, path = min((pair.psnr, pair.frames[0].path) for pair in pairs)
         psnr[name] = {"mean": float(np.mean([pair.psnr for pair in pairs])), "lowest": lowest, "lowest_of": path}
-    counts = {
-        "train_pairs": len(usable["train"]),
-        "test_pairs": len(usable["test"]),
-        "real_blur": len(usable["real_blur"]),
-    }
+    train, test, real = (len(usable[name]) for name in ("train", "test", "real_blur"))
+    counts = {"train_pairs": train, "test_pairs": test, "real_blur": real}
     notes = {"converted": _counted(converted), "set_aside": _counted(set_aside)}
     return frames, {**counts, "psnr_blurred": psnr, **notes}
 
@@ -103,15 +95,13 @@ def _read(root: Path, min_side: int, paths: Paths) -> Usable | Unreadable:
     except Unreadable as error:
         return error
     sizes = " and ".join(f"{frame.width}x{frame.height}" for frame in frames)
-    reason, psnr = "", math.nan
     if min(length for image in images for length in image.shape[:2]) < min_side:
-        reason = f"less than {min_side} pixels high or wide ({sizes})"
-    elif images[0].shape != images[-1].shape:
-        reason = f"is not of its sharp partner's size ({sizes} pixels)"
-    elif len(images) == 2:
-        error = np.mean([mean_squared_error(*rows) for rows in zip(*images, strict=True)])  # by rows, to save memory
-        if not error:
-            reason = "is its sharp partner, not a blurred version of it"
-        else:
-            psnr = 10 * math.log10(255**2 / error)
-    return Unreadable(root / paths[0], reason) if reason else Usable(frames, psnr, notes)
+        return Unreadable(root / paths[0], f"less than {min_side} pixels high or wide ({sizes})")
+    if images[0].shape != images[-1].shape:
+        return Unreadable(root / paths[0], f"is not of its sharp partner's size ({sizes} pixels)")
+    if len(images) == 1:
+        return Usable(frames, math.nan, notes)
+    mse = np.mean([mean_squared_error(*rows) for rows in zip(*images, strict=True)])  # by rows, to save memory
+    if mse == 0:
+        return Unreadable(root / paths[0], "is its sharp partner, not a blurred version of it")
+    return Usable(frames, 10 * math.log10(255**2 / mse), notes)

@@ -1,10 +1,5 @@
-"""Sorts the photographs of a data source into training pairs, test pairs and real blur.
-
-One folder contract, at any depth and in any case; a pair has equal names below both sides, whatever the format:
-    train/blur/1.png   train/sharp/1.png   test/blur/2.png   test/sharp/2.png   real_blur/3.jpg
-    also input and target, blurry and gt for the sides, and GoPro's own train/<sequence>/blur/1.png
-Everything else goes through a CSV file with the columns blurred,sharp,split.
-"""
+"""Sorts the photographs of a data source into training pairs, test pairs and real blur: by the names of their folders,
+or by a CSV file with the columns blurred,sharp,split. The contract is in docs/data.md."""
 
 import csv
 import hashlib
@@ -46,8 +41,7 @@ def find(root: Path, test_share: float) -> Found:
     if sets["train"] and not sets["test"]:
         sets["train"], sets["test"] = hold_out(sets["train"], test_share)
     if not sets["train"] or not sets["test"]:
-        counts = f"{len(sets['train'])} pairs to train on, {len(sets['test'])} to test on"
-        raise ValueError(f"{root}: {counts}; {HELP}")
+        raise ValueError(f"{root}: {len(sets['train'])} pairs to train on, {len(sets['test'])} to test on; {HELP}")
     return Found(folder, folder, sets)
 
 

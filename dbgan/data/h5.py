@@ -1,16 +1,11 @@
 """The HDF5 files of the pipeline: written as a stream, read by slices, nothing stored twice.
 
-crops.h5      <group>/<side>/000000..  (H, W, 3) uint8 RGB, a whole photograph each; groups and their sides:
-                paired/blurred, paired/sharp  index by index the same scene
-                real/blurred                  photographs without a sharp partner
-              <group>/crops            (N, 3) int32: photograph, y and x of each crop; attribute `size`, its side
-              <group>/frames           the photographs' paths
-synthetic.h5  synthetic/blurred        (K, S, S, 3) uint8 RGB, BGAN's blurs
-              synthetic/source         (K,) the index of the sharp crop in crops.h5 that was blurred
-              attribute `made_of`      the digest of that crops.h5
+crops.h5      photographs, and their crops as windows into them: see docs/data.md
+synthetic.h5  synthetic/blurred    (K, S, S, 3) uint8 RGB, BGAN's blurs
+              synthetic/source     (K,) the index of the sharp crop in crops.h5 that was blurred
+              attribute `made_of`  the digest of that crops.h5
 
-Crops overlap, so they are kept as windows into their photographs. The attribute `digest`, the SHA-256 of all content,
-is written last: a file without it is not complete.
+The attribute `digest`, the SHA-256 of all content, is written last: a file without it is not complete.
 """
 
 import hashlib
@@ -25,8 +20,7 @@ import numpy as np
 
 
 class _Disk(io.FileIO):
-    """A file that keeps an error of the disk for `Writer` to raise: HDF5 itself ends the process by a segmentation
-    fault."""
+    """A file that keeps an error of the disk for `Writer` to raise: of one raised to it, HDF5 ends the process."""
 
     error: OSError | None = None
 
@@ -55,12 +49,11 @@ class Writer:
 
     def write(self, name: str, array: np.ndarray) -> None:
         """Store a whole array; equal content gets a second name, not a second place."""
-        content = np.ascontiguousarray(array)
-        key = hashlib.sha256(f"{content.dtype}{content.shape}".encode() + content.tobytes()).digest()
+        key = hashlib.sha256(f"{array.dtype}{array.shape}".encode() + array.tobytes()).digest()
         if key in self._stored:
             self._file[name] = self._file[self._stored[key]]
         else:
-            self._file.create_dataset(name, data=content)
+            self._file.create_dataset(name, data=array)
             self._stored[key] = name
         self.digest.update(name.encode() + key)
         self._disk.check()
@@ -139,7 +132,6 @@ class Reader:
         return name in self._data
 
     def length(self, name: str) -> int:
-        """Number of crops or rows."""
         return len(self._named(name))
 
     def rows(self, name: str, at: int | slice) -> np.ndarray:

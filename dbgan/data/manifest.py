@@ -21,11 +21,9 @@ class Frame:
 
 @dataclass(frozen=True)
 class Listing:
-    """All photographs of a run; blurred and sharp are pairs, index by index."""
-
     root: str  # of the pairs: "" when they lie beside the listing, else a folder, relative to the repository
     real_root: str  # of the real blurred photographs, likewise
-    train_blurred: list[Frame]
+    train_blurred: list[Frame]  # blurred and sharp are pairs, index by index
     train_sharp: list[Frame]
     test_blurred: list[Frame]
     test_sharp: list[Frame]
