@@ -55,7 +55,8 @@ class DeblurBatches(Batches):
     def draw(self, rng: np.random.Generator) -> Iterator[tuple[Iterable[np.ndarray], np.ndarray]]:
         made = rng.random(self.batch) < self.mix.realistic
         counts = [self.synthetic.length("synthetic/blurred"), self.crops.length("paired/sharp")]
-        which = np.where(made, *rng.integers(counts, size=(self.batch, 2)).T).tolist()
+        of_synthetic, of_paired = rng.integers(counts, size=(self.batch, 2)).T
+        which = np.where(made, of_synthetic, of_paired).tolist()
         windows = self.windows(rng)
         pairs = [self.pair(of_bgan, i) for of_bgan, i in zip(made, which, strict=True)]
         return ((images, windows) for images in zip(*pairs, strict=True))
@@ -92,9 +93,8 @@ def patches(images: Iterable[np.ndarray], windows: np.ndarray, patch: int) -> Te
 def stream(
     data: Batches, numbers: Iterable[int], group: int, device: torch.device | str = "cpu"
 ) -> Iterator[list[tuple[Tensor, ...]]]:
-    """The batches of these numbers, `group` at a time: tensors (batch, 3, patch, patch) in [0, 1] on `device`, channels
-    last in memory. One thread reads ahead. To a GPU each group is on its way, from pinned memory and as bytes, before
-    the group before it is given out."""
+    """The batches of these numbers, `group` at a time: tensors (batch, 3, patch, patch) in [0, 1], channels last. One
+    thread reads ahead; each group is on its way to a GPU, as pinned bytes, before the one before it is given out."""
     gpu = torch.device(device).type == "cuda"
 
     def read(n: int) -> tuple[Tensor, ...]:

@@ -22,14 +22,12 @@ class Usable(NamedTuple):
     notes: tuple[str, ...]  # what was converted in each
 
 
-Notes = defaultdict[str, list[str]]  # conversion, or reason to set aside -> the photographs
-
-
 def check(found: Found, min_side: int, max_rejected: float, workers: int) -> tuple[dict[str, list[Frame]], dict]:
     """The frames of each set of the listing, and the summary: metrics/download.json. Raises ValueError with the reasons
     where more than the share `max_rejected` is set aside, or no training or test pair is left."""
     usable: dict[str, list[Usable]] = {"test": [], "train": [], "real_blur": []}
-    converted, set_aside = Notes(list), Notes(list)
+    converted: defaultdict[str, list[str]] = defaultdict(list)
+    set_aside: defaultdict[str, list[str]] = defaultdict(list)
     tested: set[str] = set()  # digests of the test pairs
     for (path,) in found.sets["unmatched"]:
         set_aside["has no partner of its name"].append(path.as_posix())
@@ -61,10 +59,9 @@ def check(found: Found, min_side: int, max_rejected: float, workers: int) -> tup
     psnr = {}
     for name in ("train", "test"):
         pairs = usable[name]
-        frames |= {f"{name}_blurred": [pair.frames[0] for pair in pairs]}
-        frames |= {f"{name}_sharp": [pair.frames[1] for pair in pairs]}
-        lowest, path = min((pair.psnr, pair.frames[0].path) for pair in pairs)
-        psnr[name] = {"mean": float(np.mean([pair.psnr for pair in pairs])), "lowest": lowest, "lowest_of": path}
+        frames[f"{name}_blurred"], frames[f"{name}_sharp"] = ([pair.frames[k] for pair in pairs] for k in (0, 1))
+        lowest, lowest_of = min((pair.psnr, pair.frames[0].path) for pair in pairs)
+        psnr[name] = {"mean": float(np.mean([pair.psnr for pair in pairs])), "lowest": lowest, "lowest_of": lowest_of}
     train, test, real = (len(usable[name]) for name in ("train", "test", "real_blur"))
     counts = {"train_pairs": train, "test_pairs": test, "real_blur": real}
     notes = {"converted": _counted(converted), "set_aside": _counted(set_aside)}
@@ -72,7 +69,6 @@ def check(found: Found, min_side: int, max_rejected: float, workers: int) -> tup
 
 
 def lines(summary: dict) -> list[str]:
-    """The summary for the log."""
     line = "{}: blurred photographs at {mean:.2f} dB, the lowest at {lowest:.2f} ({lowest_of})"
     return [
         *map("{count} photographs: {what} (first: {first})".format_map, summary["converted"]),
@@ -82,14 +78,13 @@ def lines(summary: dict) -> list[str]:
     ]
 
 
-def _counted(notes: Notes) -> list[dict]:
+def _counted(notes: dict[str, list[str]]) -> list[dict]:
     """The most frequent first. Free texts are values, not keys, which not every tracker takes."""
     ranked = sorted(notes.items(), key=lambda item: -len(item[1]))
     return [{"what": what, "count": len(paths), "first": paths[0]} for what, paths in ranked]
 
 
 def _read(root: Path, min_side: int, paths: Paths) -> Usable | Unreadable:
-    """A pair, or a photograph of real blur; or why it cannot be used."""
     try:
         frames, images, notes = zip(*(manifest.describe(root, path) for path in paths), strict=True)
     except Unreadable as error:

@@ -1,5 +1,4 @@
-"""The grid of crops in a frame, those worth learning from, and crops.h5: every training photograph once, and the
-windows of its crops."""
+"""The grid of crops in a frame, those worth learning from, and how they come into crops.h5."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -40,8 +39,6 @@ def cut(frame: np.ndarray, corners: list[tuple[int, int]], side: int) -> Iterato
 def textured(frame: np.ndarray, p: CropParams) -> list[tuple[int, int]]:
     """The corners of `grid` whose crops of the frame (H, W, 3) uint8 have the least texture; all for 0."""
     corners = grid(frame.shape[0], frame.shape[1], p)
-    if not p.min_texture:
-        return corners
     crops = cut(np.asarray(Image.fromarray(frame).convert("L")), corners, p.side)
     return [corner for corner, crop in zip(corners, crops, strict=True) if crop.std() >= p.min_texture]
 
@@ -68,18 +65,18 @@ def write(
 
     items = list(zip(*sides.values(), strict=True))
     windows: list[np.ndarray] = []
-    names, counts, shifts = [], [], []
+    counts, shifts = [], []
     loaded = progress(ordered(load, items, workers), desc=group, unit="frame", total=len(items))
-    for frames, (images, corners, shift) in zip(items, loaded, strict=True):
+    for images, corners, shift in loaded:
         counts.append(len(corners))
         shifts.append(shift)
         if corners:
             for side, image in zip(sides, images, strict=True):
-                file.write(f"{group}/{side}/{len(names):06}", image)
-            windows.append(np.insert(corners, 0, len(names), axis=1))
-            names.append(frames[0].path)
-    if not names:
+                file.write(f"{group}/{side}/{len(windows):06}", image)
+            windows.append(np.insert(corners, 0, len(windows), axis=1))
+    if not windows:
         raise ValueError(f"crop.min_texture, {p.min_texture:g}: no crop of the {group} photographs has as much")
+    names = [frames[0].path for frames, count in zip(items, counts, strict=True) if count]
     file.crops(group, np.concatenate(windows), p.side, names)
     every = sum(len(grid(frames[0].height, frames[0].width, p)) for frames in items)
     figures = {f"{group}_crops": sum(counts), f"{group}_crops_left_out": every - sum(counts)}

@@ -57,8 +57,7 @@ def fetch(archive: Archive, key: str) -> Path:
 
 
 def unpacked(archive: Archive, key: str) -> Path:
-    """The folder with an archive's files: your own, or one in the cache, named by the archive's digest. The archive may
-    be deleted when its folder is there."""
+    """The folder with an archive's files: your own, or one in the cache, named by the archive's digest."""
     name = key.rpartition(".")[2]
     digest = "" if archive.path else _recorded(_cached(archive.file))
     out = _cached(f"{name}-{digest[:16]}")
@@ -90,13 +89,11 @@ def _cached(name: str) -> Path:
 
 
 def _recorded(file: Path) -> str:
-    """The digest recorded beside a file of the cache; "" where there is none."""
     record = Path(f"{file}.sha256")
     return record.read_text(encoding="utf-8").partition(" ")[0] if record.is_file() else ""
 
 
 def _download(archive: Archive, key: str, out: Path) -> None:
-    """From the first source that gives the file; `out` appears when it is complete."""
     errors = []
     for url in filter(None, (archive.url, archive.drive and f"https://drive.google.com/uc?id={archive.drive}")):
         try:

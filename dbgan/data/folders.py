@@ -15,8 +15,7 @@ from dbgan.utils import log
 SIDES = {"blur": "blurred", "blurry": "blurred", "input": "blurred", "sharp": "sharp", "gt": "sharp", "target": "sharp"}
 SPLITS = ("train", "test")
 HELP = (
-    "looked for photographs of equal names in folders train/blur and train/sharp (also input and target, blurry and gt)"
-    ", at any depth; list any other folder in a CSV file with the columns blurred,sharp,split, see docs/data.md"
+    "looked for equal names in train/blur and train/sharp (or input, target, blurry, gt), or a CSV file: docs/data.md"
 )
 
 Paths = tuple[Path, ...]  # of a pair: blurred and sharp; of any other photograph: its own
@@ -24,8 +23,6 @@ Sets = defaultdict[str, list[Paths]]  # train, test, real_blur, unmatched, and "
 
 
 class Found(NamedTuple):
-    """The photographs of a data source, not read yet."""
-
     root: Path
     real_root: Path  # of the real blur
     sets: Sets  # relative to the root
@@ -48,8 +45,8 @@ def find(root: Path, test_share: float) -> Found:
 def find_real(root: Path) -> list[Paths]:
     """Real blurred photographs, sorted: those in real_blur folders, else those of the blurred side, else all."""
     paths = photos.find(root)
-    by_side = {side: [(path,) for path in paths if _side(path) == side] for side in ("real_blur", "blurred")}
-    return by_side["real_blur"] or by_side["blurred"] or [(path,) for path in paths]
+    real, blurred = ([path for path in paths if _side(path) == side] for side in ("real_blur", "blurred"))
+    return [(path,) for path in real or blurred or paths]
 
 
 def hold_out(pairs: list[Paths], share: float) -> tuple[list[Paths], list[Paths]]:
@@ -79,9 +76,7 @@ def _common(path: Path) -> str:
 
 def _side(path: Path) -> str | None:
     names = [name.lower() for name in path.parent.parts]
-    if "real_blur" in names:
-        return "real_blur"
-    return next((SIDES[name] for name in reversed(names) if name in SIDES), None)
+    return "real_blur" if "real_blur" in names else next((SIDES[name] for name in names[::-1] if name in SIDES), None)
 
 
 def _from_folder(root: Path) -> Sets:

@@ -4,7 +4,6 @@ crops.h5      photographs, and their crops as windows into them: see docs/data.m
 synthetic.h5  synthetic/blurred    (K, S, S, 3) uint8 RGB, BGAN's blurs
               synthetic/source     (K,) the index of the sharp crop in crops.h5 that was blurred
               attribute `made_of`  the digest of that crops.h5
-
 The attribute `digest`, the SHA-256 of all content, is written last: a file without it is not complete.
 """
 
@@ -34,7 +33,7 @@ class _Disk(io.FileIO):
         return len(data)
 
     def check(self) -> None:
-        if self.error is not None:
+        if self.error:
             raise OSError(self.error.errno, self.error.strerror, str(self.name))
 
 
@@ -75,7 +74,6 @@ class Writer:
         self.digest.update("\0".join([f"{size}{group}/frames", *frames]).encode())
 
     def made_of(self, source: "Reader") -> None:
-        """Note the file that this one is made of and holds indices into."""
         self._file.attrs["made_of"] = source.digest
         self.digest.update(source.digest.encode())
 
@@ -110,8 +108,7 @@ class _Crops:
 
 
 class Reader:
-    """Read access to a complete file, kept open; threads share it. Raises ValueError naming a file that is missing,
-    damaged or lacks one of the datasets `needed`."""
+    """A complete file, kept open; threads share it. Raises ValueError where it lacks one of the datasets `needed`."""
 
     def __init__(self, path: Path, *needed: str) -> None:
         self.path = Path(path)
@@ -126,7 +123,7 @@ class Reader:
         except (OSError, KeyError, RuntimeError, ValueError) as error:
             raise ValueError(f"{self.path}: missing, damaged or incomplete HDF5 file ({error})") from None
         for name in needed:
-            self.length(name)
+            self._named(name)
 
     def __contains__(self, name: str) -> bool:
         return name in self._data

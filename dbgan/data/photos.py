@@ -36,8 +36,6 @@ pillow_heif.register_heif_opener()
 
 
 class Unreadable(ValueError):
-    """A photograph that cannot be read or used; `reason` says why without naming it."""
-
     def __init__(self, path: Path, reason: str) -> None:
         super().__init__(f"{path}: {reason}")
         self.path, self.reason = path, reason
@@ -59,13 +57,11 @@ def to_levels(image: Tensor, dtype: np.dtype | type) -> np.ndarray:
 
 
 def to_uint8(image: Tensor) -> np.ndarray:
-    """(..., 3, H, W) float -> (..., H, W, 3) uint8 RGB."""
     return to_levels(image, np.uint8)
 
 
 def find(folder: Path) -> list[Path]:
-    """The photographs in a folder and its sub-folders, camera RAW among them, as sorted paths relative to it; through
-    links to folders, but not in hidden ones."""
+    """The photographs below a folder, camera RAW too, sorted, relative to it; through links, not in hidden folders."""
     if not folder.is_dir():
         raise ValueError(f"{folder}: there is no such folder")
     paths = map(Path, glob.iglob("**", root_dir=folder, recursive=True))  # noqa: PTH207 - rglob follows no links
@@ -104,13 +100,11 @@ def read(path: Path) -> tuple[np.ndarray, str, str]:
 
 
 def decode(content: bytes, name: str) -> tuple[np.ndarray, str]:
-    """`read` for the bytes of a photograph, without the SHA-256; errors call it `name`."""
     with opened(Path(name), content) as image:
         return _decode(image)
 
 
 def write(path: Path, image: np.ndarray, **options) -> None:
-    """(H, W, 3) uint8 RGB to a file of the format that its suffix says; makes folders."""
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(image).save(path, **options)
 
@@ -127,8 +121,7 @@ def grey_levels(image: Image.Image) -> np.ndarray:
 
 def _decode(image: Image.Image) -> tuple[np.ndarray, str]:
     tile = getattr(image, "tile", None)  # how its pixels lie in the file
-    deep = image.mode.startswith("RGB") and tile and "16" in str(tile[0][3])
-    notes = ["16 bits read as 8"] if deep else []
+    notes = ["16 bits read as 8"] if image.mode.startswith("RGB") and tile and "16" in str(tile[0][3]) else []
     turned = _orientation(image) in UPRIGHT
     image.load()
     if image.mode.startswith("I") or image.mode == "F":
@@ -146,8 +139,7 @@ def _decode(image: Image.Image) -> tuple[np.ndarray, str]:
 
 
 def _orientation(image: Image.Image) -> int:
-    """EXIF's orientation of an opened photograph; 1, upright, where it is damaged or missing."""
     try:
         return image.getexif().get(ORIENTATION, 1)
-    except Exception:  # as in `opened`; the pixels may be intact
+    except Exception:  # of nearly every kind, for damaged data; the pixels may be intact
         return 1

@@ -69,12 +69,11 @@ def simulate(out: Path, seed: int, name: str, camera: ShakeParams, shakes: int) 
     everything, pair = [file for files in SAMPLE.values() for file in files], name != "real_blur"
     for file in progress(SAMPLE[name], desc=name, unit="photo"):
         image = photos.read(Path(skimage.__file__).parent / "data" / file)[0]
-        stem = Path(file).stem
-        sharp = Path(name, "sharp", f"{stem}.png")
+        sharp = Path(name, "sharp", file).with_suffix(".png")
         if pair:
             photos.write(out / sharp, image)
         for k in range(shakes):
-            path = Path(name, "blur" if pair else "", f"{stem}_{k}.{'jpg' if camera.jpeg_quality else 'png'}")
+            path = Path(name, "blur" if pair else "", f"{sharp.stem}_{k}.{'jpg' if camera.jpeg_quality else 'png'}")
             blurred = blur(image, camera, np.random.default_rng([seed, everything.index(file), k]))
             # A camera's JPEG is decoded by now; compressed for the second time, it changes a little more.
             photos.write(out / path, blurred, quality=camera.jpeg_quality or 100)  # which PNG ignores
