@@ -14,9 +14,7 @@ from dbgan.utils import log
 
 SIDES = {"blur": "blurred", "blurry": "blurred", "input": "blurred", "sharp": "sharp", "gt": "sharp", "target": "sharp"}
 SPLITS = ("train", "test")
-HELP = (
-    "looked for equal names in train/blur and train/sharp (or input, target, blurry, gt), or a CSV file: docs/data.md"
-)
+HELP = "looked for equal names in train/blur and train/sharp (or input, target, blurry, gt) or a CSV file: docs/data.md"
 
 Paths = tuple[Path, ...]  # of a pair: blurred and sharp; of any other photograph: its own
 Sets = defaultdict[str, list[Paths]]  # train, test, real_blur, unmatched, and "" for pairs of no split
