@@ -47,6 +47,7 @@ class DeblurBatches(Batches):
 
     def __init__(self, crops: Reader, synthetic: Reader, mix: MixParams, batch: int, patch: int, seed: int) -> None:
         super().__init__(crops, batch, patch, seed)
+        self.counts = [synthetic.length("synthetic/blurred"), crops.length("paired/sharp")]
         if synthetic.made_of != crops.digest:
             raise ValueError(f"{synthetic.path}: not made of the crops in {crops.path}; run the stage synthesize again")
         self.synthetic, self.mix = synthetic, mix
@@ -54,8 +55,7 @@ class DeblurBatches(Batches):
 
     def draw(self, rng: np.random.Generator) -> Iterator[tuple[Iterable[np.ndarray], np.ndarray]]:
         made = rng.random(self.batch) < self.mix.realistic
-        counts = [self.synthetic.length("synthetic/blurred"), self.crops.length("paired/sharp")]
-        of_synthetic, of_paired = rng.integers(counts, size=(self.batch, 2)).T
+        of_synthetic, of_paired = rng.integers(self.counts, size=(self.batch, 2)).T
         which = np.where(made, of_synthetic, of_paired).tolist()
         windows = self.windows(rng)
         pairs = [self.pair(of_bgan, i) for of_bgan, i in zip(made, which, strict=True)]
