@@ -5,7 +5,7 @@ from pathlib import Path
 from threadpoolctl import threadpool_limits
 
 from dbgan import outputs, settings, tracking, utils
-from dbgan.data import crops_h5, h5, manifest
+from dbgan.data import crops, h5, manifest
 from dbgan.data.crops import CropParams
 
 USED = ["crop"]
@@ -23,20 +23,20 @@ def main(
     listing = manifest.load_listing(raw)
     root, real_root = manifest.roots(listing, raw, utils.project_root())
     workers = utils.workers()
-    crops_h5.check_sizes(root, [*listing.train_blurred, *listing.test_blurred], p.side)
-    crops_h5.check_sizes(real_root, listing.real_blur, p.side)
+    crops.check_sizes(root, [*listing.train_blurred, *listing.test_blurred], p.side)
+    crops.check_sizes(real_root, listing.real_blur, p.side)
 
     # The small matrix products of the registration are up to 20 times slower on threads of their own beside ours.
     with threadpool_limits(1, "blas"), tracking.run("build_h5", values, USED) as log:
         with utils.atomic_write(out) as part, h5.create(part) as file:
             pairs = {"blurred": listing.train_blurred, "sharp": listing.train_sharp}
-            found = crops_h5.write(file, "paired", root, pairs, p, workers)
+            found = crops.write(file, "paired", root, pairs, p, workers)
             if real := listing.real_blur:
                 curves = None
                 if p.match_color:
-                    curves, matched = crops_h5.matching_curves(real_root, real, found["mean_sharp"], p, workers)
+                    curves, matched = crops.matching_curves(real_root, real, found["mean_sharp"], p, workers)
                     found["mean_real_matched"] = matched
-                found |= crops_h5.write(file, "real", real_root, {"blurred": real}, p, workers, curves)
+                found |= crops.write(file, "real", real_root, {"blurred": real}, p, workers, curves)
         outputs.write_json(metrics, found)
         log.metrics(found)
         log.files(metrics)

@@ -37,7 +37,7 @@ def main(
     config = settings.section(values, name, BLUR[name][1])
     device = outputs.device(common.threads)
     data = BlurBatches(Reader(crops), p.batch, p.patch, common.seed)
-    if data.real != "real/blurred":
+    if "real/blurred" not in data.crops:
         utils.log(f"{crops}: no real blurred photographs in it; the blurred halves of the pairs stand in")
     weights, digest = download.vgg19(vgg.weights, settings.section(values, "archives", download.Archives).vgg19)
     features = VGGFeatures(vgg.model_copy(update={"weights": weights})).to(device)

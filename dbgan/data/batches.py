@@ -29,11 +29,15 @@ class Batches:
         self.digests = [crops.digest]  # of the files that are read
 
     def __getitem__(self, n: int) -> tuple[Tensor, ...]:
+        drawn = self.draw(np.random.default_rng([self.seed, n]))
+        return tuple(patches(images, windows, self.patch) for images, windows in drawn)
+
+    def draw(self, rng: np.random.Generator) -> Iterator[tuple[Iterable[np.ndarray], np.ndarray]]:
+        """The crops and the windows of each of a batch's tensors."""
         raise NotImplementedError
 
     def windows(self, rng: np.random.Generator) -> np.ndarray:
-        """Patches and flips for a batch (paper: random patches and flips): (batch, 4) of y, x, flipped
-        vertically, flipped horizontally."""
+        """Patches and flips (paper: random patches and flips): (batch, 4) of y, x, vertical and horizontal flip."""
         room = self.side - self.patch + 1
         return rng.integers([room, room, 2, 2], size=(self.batch, 4))
 
@@ -49,16 +53,15 @@ class DeblurBatches(Batches):
         self.synthetic, self.mix = synthetic, mix
         self.digests.append(synthetic.digest)
 
-    def __getitem__(self, n: int) -> tuple[Tensor, ...]:
-        rng = np.random.default_rng([self.seed, n])
+    def draw(self, rng: np.random.Generator) -> Iterator[tuple[Iterable[np.ndarray], np.ndarray]]:
         made = rng.random(self.batch) < self.mix.realistic
         of_synthetic, of_paired = rng.integers(self.counts, size=(self.batch, 2)).T
-        which = np.where(made, of_synthetic, of_paired)
+        which = np.where(made, of_synthetic, of_paired).tolist()
         windows = self.windows(rng)
-        pairs = [self._pair(of_bgan, i) for of_bgan, i in zip(made.tolist(), which.tolist(), strict=True)]
-        return tuple(patches(images, windows, self.patch) for images in zip(*pairs, strict=True))
+        pairs = [self.pair(of_bgan, i) for of_bgan, i in zip(made, which, strict=True)]
+        return ((images, windows) for images in zip(*pairs, strict=True))
 
-    def _pair(self, of_bgan: bool, i: int) -> tuple[np.ndarray, np.ndarray]:
+    def pair(self, of_bgan: bool, i: int) -> tuple[np.ndarray, np.ndarray]:
         if of_bgan:
             source = int(self.synthetic.rows("synthetic/source", i))
             return self.synthetic.rows("synthetic/blurred", i), self.crops.rows("paired/sharp", source)
@@ -69,19 +72,13 @@ class BlurBatches(Batches):
     """Batch n: (sharp, blurred, real): pairs, and unpaired photographs with real blur; without a set of these the
     blurred halves of other pairs stand in for it."""
 
-    def __init__(self, crops: Reader, batch: int, patch: int, seed: int) -> None:
-        super().__init__(crops, batch, patch, seed)
-        self.real = "real/blurred" if "real/blurred" in crops else "paired/blurred"
-
-    def __getitem__(self, n: int) -> tuple[Tensor, ...]:
-        rng = np.random.default_rng([self.seed, n])
-        pairs, real = (rng.integers(self.crops.length(of), size=self.batch) for of in ("paired/sharp", self.real))
+    def draw(self, rng: np.random.Generator) -> Iterator[tuple[Iterable[np.ndarray], np.ndarray]]:
+        unpaired = "real/blurred" if "real/blurred" in self.crops else "paired/blurred"
+        pairs, real = (rng.integers(self.crops.length(of), size=self.batch) for of in ("paired/sharp", unpaired))
         here, elsewhere = self.windows(rng), self.windows(rng)
-        wanted = (("paired/sharp", pairs, here), ("paired/blurred", pairs, here), (self.real, real, elsewhere))
-        return tuple(
-            patches([self.crops.rows(name, i) for i in which.tolist()], windows, self.patch)
-            for name, which, windows in wanted
-        )
+        wanted = (("paired/sharp", pairs, here), ("paired/blurred", pairs, here), (unpaired, real, elsewhere))
+        for name, which, windows in wanted:
+            yield [self.crops.rows(name, i) for i in which.tolist()], windows
 
 
 def patches(images: Iterable[np.ndarray], windows: np.ndarray, patch: int) -> Tensor:
@@ -96,12 +93,8 @@ def patches(images: Iterable[np.ndarray], windows: np.ndarray, patch: int) -> Te
 def stream(
     data: Batches, numbers: Iterable[int], group: int, device: torch.device | str = "cpu"
 ) -> Iterator[list[tuple[Tensor, ...]]]:
-    """The batches of these numbers, `group` at a time: tensors (batch, 3, patch, patch) in [0, 1] on `device`, channels
-    last in memory.
-
-    One thread reads ahead. To a GPU each group is on its way, from pinned memory and as bytes, before the group before
-    it is given out.
-    """
+    """The batches of these numbers, `group` at a time: tensors (batch, 3, patch, patch) in [0, 1], channels last. One
+    thread reads ahead; each group is on its way to a GPU, as pinned bytes, before the one before it is given out."""
     gpu = torch.device(device).type == "cuda"
 
     def read(n: int) -> tuple[Tensor, ...]:

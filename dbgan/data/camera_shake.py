@@ -17,8 +17,6 @@ Limits = tuple[NonNegativeFloat, NonNegativeFloat]
 
 
 class ShakeParams(Params):
-    """One camera: how it shakes, focuses, responds to light and stores its photographs."""
-
     length_px: Limits  # extent of the path over the exposure, drawn evenly between the two, pixels
     rotation_deg: NonNegativeFloat  # standard deviation of the roll over the exposure, degrees
     defocus_px: Limits  # radius of the out-of-focus disc, drawn evenly, pixels; 0 is in focus
@@ -28,11 +26,8 @@ class ShakeParams(Params):
 
 
 def camera_path(p: ShakeParams, points: int, rng: np.random.Generator) -> np.ndarray:
-    """A random smooth path of the camera: (points, 3) of dx, dy in pixels and roll in radians, centred on 0.
-
-    An accelerated random walk, smoothed, as a hand moves; its mean is 0 so that the blurred photograph stays
-    registered with the sharp one.
-    """
+    """An accelerated random walk, smoothed, as a hand moves: (points, 3) of dx, dy in pixels and roll in radians. Its
+    mean is 0, so that the blurred photograph stays registered with the sharp one."""
     walk = np.cumsum(np.cumsum(rng.standard_normal((points, 3)), axis=0) + 2 * rng.standard_normal(3), axis=0)
     path = gaussian_filter1d(walk, points / 16, axis=0, mode="nearest")
     path -= path.mean(axis=0)
@@ -45,10 +40,15 @@ def camera_path(p: ShakeParams, points: int, rng: np.random.Generator) -> np.nda
 def blur(sharp: np.ndarray, p: ShakeParams, rng: np.random.Generator) -> np.ndarray:
     """A photograph as the camera `p` would have blurred it. sharp: (H, W, 3) uint8; so is the result."""
     light = to_float(sharp)[None] ** p.response_gamma
+    height, width, _ = sharp.shape
     path = camera_path(p, points=32, rng=rng)
     averaged = torch.zeros_like(light)
-    for dx, dy, roll in path:
-        averaged += _moved(light, dx, dy, roll) / len(path)
+    for dx, dy, roll in path:  # the scene seen by a camera moved and rolled about its centre, mirrored at the border
+        cos, sin = float(np.cos(roll)), float(np.sin(roll))
+        affine = [[cos, -sin * height / width, 2 * dx / width], [sin * width / height, cos, 2 * dy / height]]
+        where = F.affine_grid(torch.tensor([affine], dtype=light.dtype), light.shape, align_corners=False)
+        moved = F.grid_sample(light, where, mode="bilinear", padding_mode="reflection", align_corners=False)
+        averaged += moved / len(path)
     averaged = _defocused(averaged, rng.uniform(*p.defocus_px))
     # Shot noise grows with the root of the light; a hundredth of its variance is read noise, in the dark too.
     deviation = p.noise * torch.sqrt(0.99 * averaged.clamp(0, 1) + 0.01)
@@ -61,17 +61,8 @@ def blur(sharp: np.ndarray, p: ShakeParams, rng: np.random.Generator) -> np.ndar
     return np.asarray(Image.open(memory))
 
 
-def _moved(light: torch.Tensor, dx: float, dy: float, roll: float) -> torch.Tensor:
-    """The scene seen by a camera moved by (dx, dy) pixels and rolled about its centre; mirrored at the border."""
-    _, _, height, width = light.shape
-    cos, sin = float(np.cos(roll)), float(np.sin(roll))
-    affine = [[cos, -sin * height / width, 2 * dx / width], [sin * width / height, cos, 2 * dy / height]]
-    grid = F.affine_grid(torch.tensor([affine], dtype=light.dtype), light.shape, align_corners=False)
-    return F.grid_sample(light, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
-
-
 def _defocused(light: torch.Tensor, radius: float) -> torch.Tensor:
-    """Convolution with a disc of `radius` pixels, its rim anti-aliased; radius 0 changes nothing."""
+    """Convolution with a disc of `radius` pixels, its rim anti-aliased."""
     if radius < 0.5:
         return light
     reach = int(np.ceil(radius))

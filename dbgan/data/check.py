@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from skimage.metrics import mean_squared_error
 
 from dbgan.data import manifest
 from dbgan.data.folders import Found, Paths
@@ -16,24 +17,17 @@ from dbgan.utils import ordered, progress
 
 
 class Usable(NamedTuple):
-    """A pair, or a photograph of real blur."""
-
     frames: tuple[Frame, ...]  # blurred and sharp, or real blur alone
     psnr: float  # of a pair's blurred photograph, dB
     notes: tuple[str, ...]  # what was converted in each
 
 
-Notes = defaultdict[str, list[str]]  # conversion, or reason to set aside -> the photographs
-
-
 def check(found: Found, min_side: int, max_rejected: float, workers: int) -> tuple[dict[str, list[Frame]], dict]:
-    """Read all photographs by so many threads; memory does not grow with their number.
-
-    The frames of each set of the listing, and the summary: metrics/download.json. Raises ValueError with the reasons
-    where more than the share `max_rejected` is set aside, or no training or test pair is left.
-    """
+    """The frames of each set of the listing, and the summary: metrics/download.json. Raises ValueError with the reasons
+    where more than the share `max_rejected` is set aside, or no training or test pair is left."""
     usable: dict[str, list[Usable]] = {"test": [], "train": [], "real_blur": []}
-    converted, set_aside = Notes(list), Notes(list)
+    converted: defaultdict[str, list[str]] = defaultdict(list)
+    set_aside: defaultdict[str, list[str]] = defaultdict(list)
     tested: set[str] = set()  # digests of the test pairs
     for (path,) in found.sets["unmatched"]:
         set_aside["has no partner of its name"].append(path.as_posix())
@@ -62,21 +56,19 @@ def check(found: Found, min_side: int, max_rejected: float, workers: int) -> tup
     if not usable["train"] or not usable["test"]:
         raise ValueError(f"no pair is left to {'test on' if usable['train'] else 'train on'}: {reasons}")
     frames = {"real_blur": [item.frames[0] for item in usable["real_blur"]]}
+    psnr = {}
     for name in ("train", "test"):
-        for k, side in enumerate(("blurred", "sharp")):
-            frames[f"{name}_{side}"] = [item.frames[k] for item in usable[name]]
-    return frames, {
-        "train_pairs": len(usable["train"]),
-        "test_pairs": len(usable["test"]),
-        "real_blur": len(usable["real_blur"]),
-        "psnr_blurred": {name: _psnr_summary(usable[name]) for name in ("train", "test")},
-        "converted": _counted(converted),
-        "set_aside": _counted(set_aside),
-    }
+        pairs = usable[name]
+        frames[f"{name}_blurred"], frames[f"{name}_sharp"] = ([pair.frames[k] for pair in pairs] for k in (0, 1))
+        lowest, lowest_of = min((pair.psnr, pair.frames[0].path) for pair in pairs)
+        psnr[name] = {"mean": float(np.mean([pair.psnr for pair in pairs])), "lowest": lowest, "lowest_of": lowest_of}
+    train, test, real = (len(usable[name]) for name in ("train", "test", "real_blur"))
+    counts = {"train_pairs": train, "test_pairs": test, "real_blur": real}
+    notes = {"converted": _counted(converted), "set_aside": _counted(set_aside)}
+    return frames, {**counts, "psnr_blurred": psnr, **notes}
 
 
 def lines(summary: dict) -> list[str]:
-    """The summary for the log."""
     line = "{}: blurred photographs at {mean:.2f} dB, the lowest at {lowest:.2f} ({lowest_of})"
     return [
         *map("{count} photographs: {what} (first: {first})".format_map, summary["converted"]),
@@ -86,36 +78,25 @@ def lines(summary: dict) -> list[str]:
     ]
 
 
-def _counted(notes: Notes) -> list[dict]:
+def _counted(notes: dict[str, list[str]]) -> list[dict]:
     """The most frequent first. Free texts are values, not keys, which not every tracker takes."""
     ranked = sorted(notes.items(), key=lambda item: -len(item[1]))
     return [{"what": what, "count": len(paths), "first": paths[0]} for what, paths in ranked]
 
 
-def _psnr_summary(pairs: list[Usable]) -> dict:
-    lowest, path = min((pair.psnr, pair.frames[0].path) for pair in pairs)
-    return {"mean": float(np.mean([pair.psnr for pair in pairs])), "lowest": lowest, "lowest_of": path}
-
-
 def _read(root: Path, min_side: int, paths: Paths) -> Usable | Unreadable:
-    """A pair, or a photograph of real blur; or why it cannot be used."""
     try:
         frames, images, notes = zip(*(manifest.describe(root, path) for path in paths), strict=True)
     except Unreadable as error:
         return error
     sizes = " and ".join(f"{frame.width}x{frame.height}" for frame in frames)
-    reason, psnr = "", math.nan
     if min(length for image in images for length in image.shape[:2]) < min_side:
-        reason = f"less than {min_side} pixels high or wide ({sizes})"
-    elif images[0].shape != images[-1].shape:
-        reason = f"is not of its sharp partner's size ({sizes} pixels)"
-    elif len(images) == 2 and (psnr := _psnr(*images)) == math.inf:
-        reason = "is its sharp partner, not a blurred version of it"
-    return Unreadable(root / paths[0], reason) if reason else Usable(frames, psnr, notes)
-
-
-def _psnr(image: np.ndarray, reference: np.ndarray) -> float:
-    """PSNR of uint8 images in dB, row by row to take little memory."""
-    squares = (np.square(np.subtract(*rows, dtype=np.int64)) for rows in zip(image, reference, strict=True))
-    total = sum(int(row.sum()) for row in squares)
-    return 10 * math.log10(255**2 * image.size / total) if total else math.inf
+        return Unreadable(root / paths[0], f"less than {min_side} pixels high or wide ({sizes})")
+    if images[0].shape != images[-1].shape:
+        return Unreadable(root / paths[0], f"is not of its sharp partner's size ({sizes} pixels)")
+    if len(images) == 1:
+        return Usable(frames, math.nan, notes)
+    mse = np.mean([mean_squared_error(*rows) for rows in zip(*images, strict=True)])  # by rows, to save memory
+    if mse == 0:
+        return Unreadable(root / paths[0], "is its sharp partner, not a blurred version of it")
+    return Usable(frames, 10 * math.log10(255**2 / mse), notes)

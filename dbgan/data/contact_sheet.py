@@ -11,7 +11,6 @@ from dbgan.data.manifest import Listing
 COLUMNS = 4  # photographs of each kind, spread evenly over all
 PHOTO = (320, 240)  # width and height at most, pixels
 CELL = (326, 264)  # with the line below it and a gap
-LETTERS = 46  # of a path's end that fit below
 
 
 def save(path: Path, listing: Listing, root: Path, real_root: Path) -> None:
@@ -27,7 +26,7 @@ def save(path: Path, listing: Listing, root: Path, real_root: Path) -> None:
             small.thumbnail(PHOTO, reducing_gap=4)
             cell = Image.new("RGB", CELL, "white")  # cuts off what a name has too much
             cell.paste(small, ((CELL[0] - small.width) // 2, (PHOTO[1] - small.height) // 2))
-            label = frame.path[-LETTERS:].encode("utf-8", "replace").decode()
+            label = frame.path[-46:].encode("utf-8", "replace").decode()  # as much of its end as fits
             ImageDraw.Draw(cell).text((3, PHOTO[1] + 2), label, fill="black", font_size=12)
             sheet.paste(cell, (column * CELL[0], row * CELL[1]))
     path.parent.mkdir(parents=True, exist_ok=True)

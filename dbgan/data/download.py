@@ -1,7 +1,5 @@
 """Public archives and weights: downloaded once into .downloads/, compared by SHA-256, unpacked whole or not at all."""
 
-import errno
-import shutil
 import tarfile
 import zipfile
 from pathlib import Path
@@ -19,8 +17,6 @@ TIMEOUT = (10, 60)  # seconds for a connection, and without a byte
 
 
 class Archive(Params):
-    """A public file."""
-
     path: str | None  # your own copy, instead of a download; of an archive also the folder with its files
     file: Annotated[str, Field(pattern=r"^\w[\w. -]*$")]  # its name in the cache
     url: str | None  # its address, tried first
@@ -36,10 +32,8 @@ class Archives(Params):
 
 
 def fetch(archive: Archive, key: str) -> Path:
-    """Your own copy, or the file in the cache, downloaded where it is not there. `key`: its section in params.yaml.
-
-    The first digest of a file that has none in params.yaml is recorded beside it, and holds from then on.
-    """
+    """Your own copy, or the file in the cache, downloaded where it is not there. `key`: its section in params.yaml. The
+    first digest of a file that has none there is recorded beside it, and holds from then on."""
     if archive.path:
         own = project_root() / Path(archive.path).expanduser()
         if not own.exists():
@@ -63,25 +57,24 @@ def fetch(archive: Archive, key: str) -> Path:
 
 
 def unpacked(archive: Archive, key: str) -> Path:
-    """The folder with an archive's files: your own, or one in the cache, named by the archive's digest. The archive may
-    be deleted when its folder is there."""
+    """The folder with an archive's files: your own, or one in the cache, named by the archive's digest."""
     name = key.rpartition(".")[2]
     digest = "" if archive.path else _recorded(_cached(archive.file))
     out = _cached(f"{name}-{digest[:16]}")
-    if not (out.is_dir() and digest.startswith(archive.sha256 or "")):
-        file = fetch(archive, key)
-        if file.is_dir():
-            return file
-        out = _cached(f"{name}-{sha256(file)[:16]}")
-        with FileLock(f"{out}.lock"):
-            if not out.is_dir():
-                _unpack(file, out)
+    if out.is_dir() and digest.startswith(archive.sha256 or ""):
+        return out
+    file = fetch(archive, key)
+    if file.is_dir():
+        return file
+    out = _cached(f"{name}-{sha256(file)[:16]}")
+    with FileLock(f"{out}.lock"):
+        if not out.is_dir():
+            _unpack(file, out)
     return out
 
 
 def vgg19(weights: str, archive: Archive) -> tuple[str, str]:
-    """The choice of `perceptual.weights` as "random" or a file, and its digest: equal ones train equally, wherever the
-    file lies."""
+    """The choice of `perceptual.weights`: "random" or a file, and its digest."""
     if weights == "random":
         return weights, weights
     path = fetch(archive, "archives.vgg19") if weights == "imagenet" else project_root() / Path(weights).expanduser()
@@ -96,23 +89,20 @@ def _cached(name: str) -> Path:
 
 
 def _recorded(file: Path) -> str:
-    """The digest recorded beside a file of the cache; "" where there is none."""
     record = Path(f"{file}.sha256")
     return record.read_text(encoding="utf-8").partition(" ")[0] if record.is_file() else ""
 
 
 def _download(archive: Archive, key: str, out: Path) -> None:
-    """From the first source that gives the file; `out` appears when it is complete."""
     errors = []
-    for url in (archive.url, archive.drive and f"https://drive.google.com/uc?id={archive.drive}"):
-        if url:
-            try:
-                gdown.download(url, str(out), resume=True, retries=RETRIES, timeout=TIMEOUT, use_cookies=False)
-                return
-            except Exception as error:  # gdown raises errors of many kinds
-                errors.append(f"{url}: {' '.join(str(error).split())}")
-                if "byte range" in errors[-1]:
-                    errors.append(f"this server cannot go on; delete {out}*.part to start again")
+    for url in filter(None, (archive.url, archive.drive and f"https://drive.google.com/uc?id={archive.drive}")):
+        try:
+            gdown.download(url, str(out), resume=True, retries=RETRIES, timeout=TIMEOUT, use_cookies=False)
+            return
+        except Exception as error:  # gdown raises errors of many kinds
+            errors.append(f"{url}: {' '.join(str(error).split())}")
+            if "byte range" in errors[-1]:
+                errors.append(f"this server cannot go on; delete {out}*.part to start again")
     raise OSError(f"params.yaml, {key}: {'; '.join(errors)} (your own copy can be named as {key}.path)")
 
 
@@ -123,9 +113,6 @@ def _unpack(archive: Path, out: Path) -> None:
         tar = tarfile.is_tarfile(archive)
         opened: Any = tarfile.open if tar else zipfile.ZipFile
         with opened(archive) as file, atomic_write(out) as part:
-            size = sum(member.size for member in file) if tar else sum(member.file_size for member in file.infolist())
-            if size > (free := shutil.disk_usage(out.parent).free):
-                raise OSError(errno.ENOSPC, f"{size / 1e9:.1f} GB to unpack, {free / 1e9:.1f} GB free", str(out.parent))
             file.extractall(part, **({"filter": "data"} if tar else {}))
     except Exception as error:  # both formats' libraries raise errors of many kinds for damaged files
         if isinstance(error, OSError) and error.errno:

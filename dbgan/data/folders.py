@@ -1,10 +1,5 @@
-"""Sorts the photographs of a data source into training pairs, test pairs and real blur.
-
-One folder contract, at any depth and in any case; a pair has equal names below both sides, whatever the format:
-    train/blur/1.png   train/sharp/1.png   test/blur/2.png   test/sharp/2.png   real_blur/3.jpg
-    also input and target, blurry and gt for the sides, and GoPro's own train/<sequence>/blur/1.png
-Everything else goes through a CSV file with the columns blurred,sharp,split.
-"""
+"""Sorts the photographs of a data source into training pairs, test pairs and real blur: by the names of their folders,
+or by a CSV file with the columns blurred,sharp,split. The contract is in docs/data.md."""
 
 import csv
 import hashlib
@@ -19,27 +14,20 @@ from dbgan.utils import log
 
 SIDES = {"blur": "blurred", "blurry": "blurred", "input": "blurred", "sharp": "sharp", "gt": "sharp", "target": "sharp"}
 SPLITS = ("train", "test")
-HELP = (
-    "looked for photographs of equal names in folders train/blur and train/sharp (also input and target, blurry and gt)"
-    ", at any depth; list any other folder in a CSV file with the columns blurred,sharp,split, see docs/data.md"
-)
+HELP = "looked for equal names in train/blur and train/sharp (or input, target, blurry, gt) or a CSV file: docs/data.md"
 
 Paths = tuple[Path, ...]  # of a pair: blurred and sharp; of any other photograph: its own
+Sets = defaultdict[str, list[Paths]]  # train, test, real_blur, unmatched, and "" for pairs of no split
 
 
 class Found(NamedTuple):
-    """The photographs of a data source, not read yet."""
-
     root: Path
     real_root: Path  # of the real blur
-    sets: defaultdict[str, list[Paths]]  # train, test, real_blur, unmatched; relative to the root
+    sets: Sets  # relative to the root
 
 
 def find(root: Path, test_share: float) -> Found:
-    """The pairs and the real blur of a folder or a CSV file. Without test pairs, whole sequences are held out.
-
-    Raises ValueError, one line, when there are no pairs or two photographs have one name.
-    """
+    """The pairs and the real blur of a folder or a CSV file. Without test pairs, whole sequences are held out."""
     sets, folder = (_from_csv(root), root.parent) if root.is_file() else (_from_folder(root), root)
     if not sets["train"] and not sets["test"]:
         sets["train"] = sets[""]
@@ -48,24 +36,21 @@ def find(root: Path, test_share: float) -> Found:
     if sets["train"] and not sets["test"]:
         sets["train"], sets["test"] = hold_out(sets["train"], test_share)
     if not sets["train"] or not sets["test"]:
-        counts = f"{len(sets['train'])} pairs to train on, {len(sets['test'])} to test on"
-        raise ValueError(f"{root}: {counts}; {HELP}")
+        raise ValueError(f"{root}: {len(sets['train'])} pairs to train on, {len(sets['test'])} to test on; {HELP}")
     return Found(folder, folder, sets)
 
 
 def find_real(root: Path) -> list[Paths]:
     """Real blurred photographs, sorted: those in real_blur folders, else those of the blurred side, else all."""
     paths = photos.find(root)
-    sides = [_side(path) for path in paths]
-    wanted = next((side for side in ("real_blur", "blurred") if side in sides), None)
-    return [(path,) for path, side in zip(paths, sides, strict=True) if wanted in (None, side)]
+    real, blurred = ([path for path in paths if _side(path) == side] for side in ("real_blur", "blurred"))
+    return [(path,) for path in real or blurred or paths]
 
 
 def hold_out(pairs: list[Paths], share: float) -> tuple[list[Paths], list[Paths]]:
     """Pairs to train on and to test on: the share of the sequences whose names come first by their digests, so that a
-    new one changes places with one other at most. Of a single sequence its end, where frames are least like those at
-    its start."""
-    sequences: dict[str, list[Paths]] = defaultdict(list)
+    new one changes places with one other at most. Of a single sequence its end."""
+    sequences = Sets(list)
     for pair in pairs:
         sequences[sequence(pair[0])].append(pair)
     ranked = sorted(sequences, key=lambda name: hashlib.sha256(os.fsencode(name)).digest())
@@ -84,19 +69,16 @@ def sequence(path: Path) -> str:
 
 def _common(path: Path) -> str:
     """What both photographs of a pair are called: the path without its side, its split and its suffix."""
-    folders = [name for name in path.parent.parts if name.lower() not in (*SIDES, *SPLITS)]
-    return "/".join([*folders, path.stem])
+    return "/".join([*(name for name in path.parent.parts if name.lower() not in (*SIDES, *SPLITS)), path.stem])
 
 
 def _side(path: Path) -> str | None:
     names = [name.lower() for name in path.parent.parts]
-    if "real_blur" in names:
-        return "real_blur"
-    return next((SIDES[name] for name in reversed(names) if name in SIDES), None)
+    return "real_blur" if "real_blur" in names else next((SIDES[name] for name in names[::-1] if name in SIDES), None)
 
 
-def _from_folder(root: Path) -> defaultdict[str, list[Paths]]:
-    sets: defaultdict[str, list[Paths]] = defaultdict(list)
+def _from_folder(root: Path) -> Sets:
+    sets = Sets(list)
     partners: dict[tuple[str, str], dict[str, Path]] = defaultdict(dict)
     left_out: Counter[str] = Counter()
     for path in photos.find(root):
@@ -106,23 +88,19 @@ def _from_folder(root: Path) -> defaultdict[str, list[Paths]]:
             left_out[path.parent.name] += 1
         else:
             split = next((name.lower() for name in path.parent.parts if name.lower() in SPLITS), "")
-            pair = partners[split, _common(path)]
-            if side in pair:
-                raise ValueError(f"{root / path}: {pair[side]} has the same name; remove one of them")
-            pair[side] = path
+            other = partners[split, _common(path)].setdefault(side, path)
+            if other != path:
+                raise ValueError(f"{root / path}: {other} has the same name; remove one of them")
     for name, count in left_out.most_common():
         log(f"{count} photographs in folders named {name} are left out")
     for (split, _), pair in sorted(partners.items()):
-        if len(pair) == 2:
-            sets[split].append((pair["blurred"], pair["sharp"]))
-        else:
-            sets["unmatched"].append(tuple(pair.values()))
+        sets[split if len(pair) == 2 else "unmatched"].append(tuple(pair[side] for side in sorted(pair)))
     return sets
 
 
-def _from_csv(path: Path) -> defaultdict[str, list[Paths]]:
+def _from_csv(path: Path) -> Sets:
     """Paths relative to the CSV file; rows without a sharp photograph are real blur."""
-    sets: defaultdict[str, list[Paths]] = defaultdict(list)
+    sets = Sets(list)
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             for number, row in enumerate(csv.DictReader(file), start=2):

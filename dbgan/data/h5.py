@@ -1,16 +1,10 @@
 """The HDF5 files of the pipeline: written as a stream, read by slices, nothing stored twice.
 
-crops.h5      <group>/<side>/000000..  (H, W, 3) uint8 RGB, a whole photograph each; groups and their sides:
-                paired/blurred, paired/sharp  index by index the same scene
-                real/blurred                  photographs without a sharp partner
-              <group>/crops            (N, 3) int32: photograph, y and x of each crop; attribute `size`, its side
-              <group>/frames           the photographs' paths
-synthetic.h5  synthetic/blurred        (K, S, S, 3) uint8 RGB, BGAN's blurs
-              synthetic/source         (K,) the index of the sharp crop in crops.h5 that was blurred
-              attribute `made_of`      the digest of that crops.h5
-
-Crops overlap, so they are kept as windows into their photographs. The attribute `digest`, the SHA-256 of all content,
-is written last: a file without it is not complete.
+crops.h5      photographs, and their crops as windows into them: see docs/data.md
+synthetic.h5  synthetic/blurred    (K, S, S, 3) uint8 RGB, BGAN's blurs
+              synthetic/source     (K,) the index of the sharp crop in crops.h5 that was blurred
+              attribute `made_of`  the digest of that crops.h5
+The attribute `digest`, the SHA-256 of all content, is written last: a file without it is not complete.
 """
 
 import hashlib
@@ -25,8 +19,7 @@ import numpy as np
 
 
 class _Disk(io.FileIO):
-    """A file that keeps an error of the disk for `Writer` to raise: HDF5 itself ends the process by a segmentation
-    fault."""
+    """A file that keeps an error of the disk for `Writer` to raise: of one raised to it, HDF5 ends the process."""
 
     error: OSError | None = None
 
@@ -40,7 +33,7 @@ class _Disk(io.FileIO):
         return len(data)
 
     def check(self) -> None:
-        if self.error is not None:
+        if self.error:
             raise OSError(self.error.errno, self.error.strerror, str(self.name))
 
 
@@ -55,12 +48,11 @@ class Writer:
 
     def write(self, name: str, array: np.ndarray) -> None:
         """Store a whole array; equal content gets a second name, not a second place."""
-        content = np.ascontiguousarray(array)
-        key = hashlib.sha256(f"{content.dtype}{content.shape}".encode() + content.tobytes()).digest()
+        key = hashlib.sha256(f"{array.dtype}{array.shape}".encode() + array.tobytes()).digest()
         if key in self._stored:
             self._file[name] = self._file[self._stored[key]]
         else:
-            self._file.create_dataset(name, data=content)
+            self._file.create_dataset(name, data=array)
             self._stored[key] = name
         self.digest.update(name.encode() + key)
         self._disk.check()
@@ -82,7 +74,6 @@ class Writer:
         self.digest.update("\0".join([f"{size}{group}/frames", *frames]).encode())
 
     def made_of(self, source: "Reader") -> None:
-        """Note the file that this one is made of and holds indices into."""
         self._file.attrs["made_of"] = source.digest
         self.digest.update(source.digest.encode())
 
@@ -117,8 +108,7 @@ class _Crops:
 
 
 class Reader:
-    """Read access to a complete file, kept open; threads share it. Raises ValueError naming a file that is missing,
-    damaged or lacks one of the datasets `needed`."""
+    """A complete file, kept open; threads share it. Raises ValueError where it lacks one of the datasets `needed`."""
 
     def __init__(self, path: Path, *needed: str) -> None:
         self.path = Path(path)
@@ -133,13 +123,12 @@ class Reader:
         except (OSError, KeyError, RuntimeError, ValueError) as error:
             raise ValueError(f"{self.path}: missing, damaged or incomplete HDF5 file ({error})") from None
         for name in needed:
-            self.length(name)
+            self._named(name)
 
     def __contains__(self, name: str) -> bool:
         return name in self._data
 
     def length(self, name: str) -> int:
-        """Number of crops or rows."""
         return len(self._named(name))
 
     def rows(self, name: str, at: int | slice) -> np.ndarray:

@@ -11,10 +11,8 @@ from dbgan.data import photos
 
 @dataclass(frozen=True)
 class Frame:
-    """One photograph: its short name, and its path relative to the root of its listing (posix)."""
-
-    name: str
-    path: str
+    name: str  # the path without its suffix
+    path: str  # relative to the root of the listing, posix
     height: int
     width: int
     sha256: str
@@ -23,11 +21,9 @@ class Frame:
 
 @dataclass(frozen=True)
 class Listing:
-    """All photographs of a run; blurred and sharp are pairs, index by index."""
-
     root: str  # of the pairs: "" when they lie beside the listing, else a folder, relative to the repository
     real_root: str  # of the real blurred photographs, likewise
-    train_blurred: list[Frame]
+    train_blurred: list[Frame]  # blurred and sharp are pairs, index by index
     train_sharp: list[Frame]
     test_blurred: list[Frame]
     test_sharp: list[Frame]
@@ -55,7 +51,6 @@ def save_listing(raw: Path, root: Path, real_root: Path, repository: Path, frame
 
 
 def load_listing(folder: Path) -> Listing:
-    """Read `folder/frames.json`. Raises ValueError when it is missing or damaged."""
     path = folder / "frames.json"
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
@@ -74,8 +69,7 @@ def roots(listing: Listing, raw: Path, repository: Path) -> tuple[Path, Path]:
 
 def load_frame(root: Path, frame: Frame) -> np.ndarray:
     """The photograph of a listing, (H, W, 3) uint8 RGB. Raises ValueError when the file has changed since."""
-    path = root / frame.path
-    image, _, digest = photos.read(path)
+    image, _, digest = photos.read(path := root / frame.path)
     if digest != frame.sha256:
         raise ValueError(f"{path}: changed since the download stage saw it; run `dvc repro -f -s download` first")
     return image

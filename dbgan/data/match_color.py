@@ -1,9 +1,5 @@
-"""Gives the mean colour of one domain of photographs to another, so that a network does not learn the difference.
-
-All photographs of a domain go through the same three curves, one for each channel, so they differ among each other as
-before. A curve is a power, v ** g of levels v in [0, 1]: black stays black, white stays white, nothing is clipped and
-no two levels change places.
-"""
+"""Gives the mean colour of one domain of photographs to another, so that a network does not learn the difference: the
+same three curves for all, one for each channel, each a power v ** g of levels v in [0, 1]."""
 
 import numpy as np
 from PIL import Image

@@ -5,7 +5,6 @@ import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 import pillow_heif
@@ -37,8 +36,6 @@ pillow_heif.register_heif_opener()
 
 
 class Unreadable(ValueError):
-    """A photograph that cannot be read or used; `reason` says why without naming it."""
-
     def __init__(self, path: Path, reason: str) -> None:
         super().__init__(f"{path}: {reason}")
         self.path, self.reason = path, reason
@@ -60,13 +57,11 @@ def to_levels(image: Tensor, dtype: np.dtype | type) -> np.ndarray:
 
 
 def to_uint8(image: Tensor) -> np.ndarray:
-    """(..., 3, H, W) float -> (..., H, W, 3) uint8 RGB."""
     return to_levels(image, np.uint8)
 
 
 def find(folder: Path) -> list[Path]:
-    """The photographs in a folder and its sub-folders, camera RAW among them, as sorted paths relative to it; through
-    links to folders, but not in hidden ones."""
+    """The photographs below a folder, camera RAW too, sorted, relative to it; through links, not in hidden folders."""
     if not folder.is_dir():
         raise ValueError(f"{folder}: there is no such folder")
     paths = map(Path, glob.iglob("**", root_dir=folder, recursive=True))  # noqa: PTH207 - rglob follows no links
@@ -77,20 +72,17 @@ def find(folder: Path) -> list[Path]:
 
 
 @contextmanager
-def opened(path: Path, content: bytes | None = None) -> Iterator[tuple[Image.Image, BinaryIO]]:
-    """A photograph whose pixels are not decoded yet, and its file, or `content` in its place.
-
-    Any error until it is closed becomes Unreadable, a ValueError: no file, another kind of file, damage, too large.
-    """
+def opened(path: Path, content: bytes | None = None) -> Iterator[Image.Image]:
+    """A photograph, of the file or of `content` in its place, whose pixels are not decoded yet. Any error until it is
+    closed becomes Unreadable: no file, another kind of file, damage, too large."""
     try:
-        with path.open("rb") if content is None else io.BytesIO(content) as file:
-            if path.suffix.lower() in RAW:
-                raise Unreadable(path, "camera RAW is not read; convert it to JPEG or PNG")
-            with Image.open(file, formats=FORMATS) as image:
-                if image.width * image.height > MAX_MEGAPIXELS * 1e6:
-                    size = f"{image.width}x{image.height}"
-                    raise Unreadable(path, f"over {MAX_MEGAPIXELS} megapixels ({size} are declared)")
-                yield image, file
+        if path.suffix.lower() in RAW:
+            raise Unreadable(path, "camera RAW is not read; convert it to JPEG or PNG")
+        with Image.open(path if content is None else io.BytesIO(content), formats=FORMATS) as image:
+            if image.width * image.height > MAX_MEGAPIXELS * 1e6:
+                size = f"{image.width}x{image.height}"
+                raise Unreadable(path, f"over {MAX_MEGAPIXELS} megapixels ({size} are declared)")
+            yield image
     except Unreadable:
         raise
     except UnidentifiedImageError:
@@ -102,40 +94,23 @@ def opened(path: Path, content: bytes | None = None) -> Iterator[tuple[Image.Ima
 
 
 def read(path: Path) -> tuple[np.ndarray, str, str]:
-    """A photograph as (H, W, 3) uint8 RGB, what was converted on the way ("" for plain 8-bit RGB), and its SHA-256.
-
-    Grey is repeated over the channels, 16 bits become 8, transparency is dropped, EXIF rotation is applied.
-    """
-    with opened(path) as (image, _):
+    """A photograph as (H, W, 3) uint8 RGB, what was converted on the way ("" for plain 8-bit RGB), and its SHA-256."""
+    with opened(path) as image:
         return *_decode(image), sha256(path)
 
 
 def decode(content: bytes, name: str) -> tuple[np.ndarray, str]:
-    """`read` for the bytes of a photograph, without the SHA-256; errors call it `name`."""
-    with opened(Path(name), content) as (image, _):
+    with opened(Path(name), content) as image:
         return _decode(image)
 
 
 def write(path: Path, image: np.ndarray, **options) -> None:
-    """(H, W, 3) uint8 RGB to a file of the format that its suffix says; makes folders."""
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(image).save(path, **options)
 
 
-def content_of(file: BinaryIO) -> bytes:
-    """All of an opened photograph's file; Pillow goes on from where it was."""
-    at = file.tell()
-    file.seek(0)
-    content = file.read()
-    file.seek(at)
-    return content
-
-
 def grey_levels(image: Image.Image) -> np.ndarray:
-    """The (H, W) levels of a grey image of more than 8 bits (Pillow's modes I and F): uint16, or uint8 where all fit.
-
-    Raises ValueError for values that are no levels.
-    """
+    """The (H, W) levels of a grey image in Pillow's modes I and F: uint16, or uint8 where all fit."""
     levels = np.asarray(image)
     low, high = levels.min(), levels.max()
     deep = high > 255 or image.mode.startswith("I;16")
@@ -146,8 +121,7 @@ def grey_levels(image: Image.Image) -> np.ndarray:
 
 def _decode(image: Image.Image) -> tuple[np.ndarray, str]:
     tile = getattr(image, "tile", None)  # how its pixels lie in the file
-    deep = image.mode.startswith("RGB") and tile and "16" in str(tile[0][3])
-    notes = ["16 bits read as 8"] if deep else []
+    notes = ["16 bits read as 8"] if image.mode.startswith("RGB") and tile and "16" in str(tile[0][3]) else []
     turned = _orientation(image) in UPRIGHT
     image.load()
     if image.mode.startswith("I") or image.mode == "F":
@@ -158,16 +132,14 @@ def _decode(image: Image.Image) -> tuple[np.ndarray, str]:
         alpha = image.has_transparency_data
         if alpha or image.mode != "RGB":
             notes.append("transparency dropped" if alpha else f"{image.mode} read as RGB")
-        flat = image.convert("RGBA") if alpha else image
-        rgb = np.asarray(flat if flat.mode == "RGB" else flat.convert("RGB"))
+        rgb = np.asarray((image.convert("RGBA") if alpha else image).convert("RGB"))
     if turn := UPRIGHT.get(_orientation(image)):  # none any more where the decoder turned it itself, as TIFF's does
         rgb = np.ascontiguousarray(turn(rgb))
     return rgb, ", ".join([*notes, "rotated as its EXIF says"] if turned else notes)
 
 
 def _orientation(image: Image.Image) -> int:
-    """EXIF's orientation of an opened photograph; 1, upright, where it is damaged or missing."""
     try:
         return image.getexif().get(ORIENTATION, 1)
-    except Exception:  # as in `opened`; the pixels may be intact
+    except Exception:  # of nearly every kind, for damaged data; the pixels may be intact
         return 1

@@ -11,9 +11,8 @@ COARSER = 4  # compared at a quarter of the resolution, in tenths of a pixel of 
 def shift(sharp: np.ndarray, blurred: np.ndarray) -> float:
     """The distance, in pixels, by which `blurred` would have to be moved to lie on `sharp`; (H, W, 3) uint8 both.
 
-    The peak of the cross-correlation of the luminance in the middle, faded out to its rim. Phase correlation, the usual
-    choice, fails here: strong linear blur turns the sign of whole bands of frequencies, and their peak then lies up to
-    half the blur's length away from the truth. A photograph of one level is not shifted.
+    The peak of the cross-correlation of the luminance in the middle, faded out to its rim. Phase correlation fails:
+    linear blur turns the sign of whole bands of frequencies, and the peak lies up to half its length from the truth.
     """
     sides = [_middle(photo) for photo in (sharp, blurred)]
     if not all(side.any() for side in sides):

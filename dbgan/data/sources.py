@@ -1,6 +1,5 @@
 """The photographs of a run: `data.source` chooses the pairs, `data.real` the real blur."""
 
-from collections import defaultdict
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
@@ -11,7 +10,7 @@ from pydantic import Field, NonNegativeInt, PositiveInt
 
 from dbgan.data import download, folders, photos
 from dbgan.data.camera_shake import ShakeParams, blur
-from dbgan.data.folders import Found, Paths
+from dbgan.data.folders import Found, Paths, Sets
 from dbgan.settings import Params
 from dbgan.utils import progress, project_root
 
@@ -39,23 +38,20 @@ class DataParams(Params):
 def find(
     p: DataParams, archives: download.Archives, out: Path, camera: ShakeParams, real_camera: ShakeParams, seed: int
 ) -> Found:
-    """All photographs that `p` asks for. The sample's are made below `out`; the camera of its real blur is visibly
-    another one."""
+    """All photographs that `p` asks for. The sample's are made below `out`."""
     sample = partial(simulate, out, seed)
     if p.source == "sample":
-        found = Found(out, out, defaultdict(list))
-        found.sets["train"] = sample("train", camera, p.train_shakes)
-        found.sets["test"] = sample("test", camera, p.test_shakes)
+        sets = {"train": sample("train", camera, p.train_shakes), "test": sample("test", camera, p.test_shakes)}
+        found = Found(out, out, Sets(list, sets))
     else:
         found = folders.find(_root(p.source, p.root, "root", archives), p.test_share)
-    real = p.real or {"sample": "sample", "gopro": "rwbi"}.get(p.source)
+    real, real_root = p.real or {"sample": "sample", "gopro": "rwbi"}.get(p.source), found.root
     if real == "sample":
-        found.sets["real_blur"] = sample("real_blur", real_camera, p.real_shakes)
-        return found._replace(real_root=out)
-    if real:
-        found = found._replace(real_root=_root(real, p.real_root, "real_root", archives))
-        found.sets["real_blur"] = folders.find_real(found.real_root)
-    return found
+        real_root, found.sets["real_blur"] = out, sample("real_blur", real_camera, p.real_shakes)
+    elif real:
+        real_root = _root(real, p.real_root, "real_root", archives)
+        found.sets["real_blur"] = folders.find_real(real_root)
+    return found._replace(real_root=real_root)
 
 
 def _root(source: str, root: str | None, key: str, archives: download.Archives) -> Path:
@@ -68,18 +64,16 @@ def _root(source: str, root: str | None, key: str, archives: download.Archives) 
 
 
 def simulate(out: Path, seed: int, name: str, camera: ShakeParams, shakes: int) -> list[Paths]:
-    """Write a set of SAMPLE below `out`: each photograph blurred so many times, and the sharp one unless the set is of
-    real blur."""
+    """Write a set of SAMPLE below `out`: each photograph blurred so many times, in pairs also the sharp one."""
     items: list[Paths] = []
-    everything = [file for files in SAMPLE.values() for file in files]
+    everything, pair = [file for files in SAMPLE.values() for file in files], name != "real_blur"
     for file in progress(SAMPLE[name], desc=name, unit="photo"):
         image = photos.read(Path(skimage.__file__).parent / "data" / file)[0]
-        stem, pair = Path(file).stem, name != "real_blur"
-        sharp = Path(name, "sharp", f"{stem}.png")
+        sharp = Path(name, "sharp", file).with_suffix(".png")
         if pair:
             photos.write(out / sharp, image)
         for k in range(shakes):
-            path = Path(name, "blur" if pair else "", f"{stem}_{k}.{'jpg' if camera.jpeg_quality else 'png'}")
+            path = Path(name, "blur" if pair else "", f"{sharp.stem}_{k}.{'jpg' if camera.jpeg_quality else 'png'}")
             blurred = blur(image, camera, np.random.default_rng([seed, everything.index(file), k]))
             # A camera's JPEG is decoded by now; compressed for the second time, it changes a little more.
             photos.write(out / path, blurred, quality=camera.jpeg_quality or 100)  # which PNG ignores

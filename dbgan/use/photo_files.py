@@ -7,7 +7,7 @@ import io
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import imagecodecs
 import numpy as np
@@ -54,8 +54,8 @@ def read(path: Path) -> Photo:
     """
     form = Image.registered_extensions().get(written_as(path).suffix.lower(), "")
     form = form.replace("MPO", "JPEG")  # several JPEG pictures
-    with photos.opened(path) as (image, file):
-        photo = _decode(image, file, form)
+    with photos.opened(path) as image:
+        photo = _decode(image, path, form)
     if form not in Image.SAVE:
         raise ValueError(f"{path}: no photographs are written as {path.suffix or 'files without a suffix'}")
     if photo.pixels.dtype == np.uint16 and form not in DEEP:
@@ -63,9 +63,9 @@ def read(path: Path) -> Photo:
     return photo
 
 
-def _decode(image: Image.Image, file: BinaryIO, form: str) -> Photo:
+def _decode(image: Image.Image, path: Path, form: str) -> Photo:
     notes = [f"the first of {n} pictures"] if (n := getattr(image, "n_frames", 1)) > 1 else []
-    pixels, icc = _sixteen_bits(image, file), image.info.get("icc_profile")
+    pixels, icc = _sixteen_bits(image, path), image.info.get("icc_profile")
     exif = Image.Exif()
     try:  # before the pixels, with which Pillow turns a TIFF file and drops its orientation
         kept = image.getexif()
@@ -93,12 +93,12 @@ def _decode(image: Image.Image, file: BinaryIO, form: str) -> Photo:
     return Photo(pixels, alpha, icc, exif.tobytes() if exif else b"", sampling, bool(turn), form, ", ".join(notes))
 
 
-def _sixteen_bits(image: Any, file: BinaryIO) -> np.ndarray | None:
+def _sixteen_bits(image: Any, path: Path) -> np.ndarray | None:
     """(H, W, C) uint16 of a photograph, opened by Pillow and not loaded yet, that has 16 bits which Pillow would read
     as 8; None of any other. Not turned. Raises an error when it is damaged."""
     if image.mode not in ("RGB", "RGBA", "RGBX", "LA") or not image.tile:
         return None
-    content = photos.content_of(file)
+    content = path.read_bytes()
     decoder, _, start, options = image.tile[0]
     if image.format == "PNG" and "16" in str(options):
         return imagecodecs.png_decode(content)
