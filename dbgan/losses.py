@@ -13,6 +13,7 @@ from torch.nn import functional as F
 from torch.nn.functional import binary_cross_entropy_with_logits as bce
 
 Objective = Literal["relativistic", "vanilla", "lsgan", "wgan-gp"]
+Side = Callable[[Tensor, Tensor], Tensor]
 PENALTY = 10.0  # weight of the gradient penalty (Gulrajani et al.)
 VISIBLE = 0.015  # mean absolute difference of the 4 x 4 blocks of two blurs that are clearly unlike
 GAUSSIAN = (0.05, 0.25, 0.4, 0.25, 0.05)  # Burt and Adelson, "The Laplacian Pyramid as a Compact Image Code", 1983
@@ -35,27 +36,16 @@ def rbl_critic(real: Tensor, fake: Tensor) -> Tensor:
     return rbl_generator(real=fake, fake=real)
 
 
-def vanilla_generator(real: Tensor, fake: Tensor) -> Tensor:
-    """-E log s(C(fake)), the loss that does not saturate (Goodfellow et al., NIPS 2014). real is not used."""
-    return bce(fake, torch.ones_like(fake))
+def labelled(distance: Side) -> tuple[Side, Side]:
+    """Both sides of an objective by the logits' distance to the labels: 1 for real, 0 for fake."""
 
+    def generator(real: Tensor, fake: Tensor) -> Tensor:
+        return distance(fake, torch.ones_like(fake))
 
-def vanilla_critic(real: Tensor, fake: Tensor) -> Tensor:
-    """-[E log s(C(real)) + E log(1 - s(C(fake)))] / 2."""
-    return (bce(real, torch.ones_like(real)) + bce(fake, torch.zeros_like(fake))) / 2
+    def critic(real: Tensor, fake: Tensor) -> Tensor:
+        return (distance(real, torch.ones_like(real)) + distance(fake, torch.zeros_like(fake))) / 2
 
-
-def lsgan_generator(real: Tensor, fake: Tensor) -> Tensor:
-    """E (C(fake) - 1)^2 (Mao et al., "Least Squares Generative Adversarial Networks", ICCV 2017). real is not used.
-
-    DeblurGAN's code has an "lsgan" too, but that takes the absolute difference, not its square.
-    """
-    return F.mse_loss(fake, torch.ones_like(fake))
-
-
-def lsgan_critic(real: Tensor, fake: Tensor) -> Tensor:
-    """[E (C(real) - 1)^2 + E C(fake)^2] / 2."""
-    return (F.mse_loss(real, torch.ones_like(real)) + F.mse_loss(fake, torch.zeros_like(fake))) / 2
+    return generator, critic
 
 
 def wgan_generator(real: Tensor, fake: Tensor) -> Tensor:
@@ -70,8 +60,8 @@ def wgan_critic(real: Tensor, fake: Tensor) -> Tensor:
 
 OBJECTIVES = {
     "relativistic": (rbl_generator, rbl_critic),
-    "vanilla": (vanilla_generator, vanilla_critic),
-    "lsgan": (lsgan_generator, lsgan_critic),
+    "vanilla": labelled(bce),  # the generator's side that does not saturate (Goodfellow et al., NIPS 2014)
+    "lsgan": labelled(F.mse_loss),  # Mao et al., ICCV 2017; DeblurGAN's "lsgan" takes the absolute difference
     "wgan-gp": (wgan_generator, wgan_critic),
 }
 

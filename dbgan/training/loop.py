@@ -22,6 +22,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from dbgan import distributed, utils
 from dbgan.data.batches import Batches, stream
+from dbgan.models.grad_checkpoint import checkpoint_blocks
 from dbgan.settings import Params
 from dbgan.training.state import Row, State
 
@@ -210,8 +211,10 @@ def running_statistics(networks: dict[str, nn.Module]) -> Iterator[None]:
 
 
 def ready(network: nn.Module, p: TrainParams, device: torch.device) -> nn.Module:
-    """`network` on the device, in training mode; compiled, if p.compile says so, in place: weights keep their names."""
+    """`network` on the device, in training mode, and as p.checkpointing and p.compile say; weights keep their names."""
     network.to(device).train()
+    if p.checkpointing:
+        checkpoint_blocks(network)
     if p.compile:
         if not shutil.which(os.environ.get("CXX", "g++")):
             raise ValueError("compile: true needs a C++ compiler such as g++; install one or set compile: false")
