@@ -41,9 +41,9 @@ def new_training(name: str, values: dict[str, Any], p: Any, device: torch.device
         return Pretrain(deblur)
     features = VGGFeatures(settings.section(values, "perceptual", PerceptualParams)).to(device)
     if name == "finetune":
-        return Finetune(deblur, critic(False), features, p)
-    critics = [critic(p.critic_luminance) for _ in range(2)]
-    return CycleBgan(generator("bgan", BlurConfig), deblur, *critics, features, p)
+        return Finetune(p, features, generator=deblur, critic=critic(False))
+    critics = {name: critic(p.critic_luminance) for name in ("blur_critic", "sharp_critic")}
+    return CycleBgan(p, features, blur=generator("bgan", BlurConfig), deblur=deblur, **critics)
 
 
 def update(name: str, scale: str, precision: str, runs: int) -> tuple[float, int, int]:

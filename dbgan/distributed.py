@@ -42,12 +42,11 @@ local_world_size = partial(_from_torchrun, "LOCAL_WORLD_SIZE", 1)
 
 
 def is_main() -> bool:
-    """Whether this process is the one that logs, tracks and writes."""
     return rank() == 0
 
 
 def init(backend: str) -> None:
-    """Join the process group, if there are several processes, by gloo or nccl."""
+    """Join the process group, by gloo or nccl."""
     import torch.distributed as dist
 
     if world_size() > 1 and not dist.is_initialized():

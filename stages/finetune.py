@@ -33,9 +33,10 @@ def main(
     data = DeblurBatches(Reader(crops), Reader(synthetic), mix, p.batch, p.patch, common.seed)
     generator, recipe = checkpoint.load(pretrained, DEBLUR), checkpoint.recipe(pretrained)
     data.digests.append(utils.sha256(pretrained))
-    critic = new_critic(p, False, common.seed, common.init_std)
     features, digest = vgg_features(values, job.device)
-    job.train(Finetune(generator, critic, features, p), p, data, recipe, USED, perceptual_weights=digest)
+    critic = new_critic(p, False, common.seed, common.init_std)
+    training = Finetune(p, features, generator=generator, critic=critic)
+    job.train(training, p, data, recipe, USED, perceptual_weights=digest)
 
 
 app = utils.app(main, together=True)

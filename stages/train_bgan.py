@@ -32,15 +32,12 @@ def main(
     if data.real != "real/blurred":
         utils.log(f"{crops}: no real blurred photographs in it; the blurred halves of the pairs stand in")
     features, digest = vgg_features(values, job.device)
-    blur = new_generator(name, config, seed, std)
-    blur_critic = new_critic(p, p.critic_luminance, seed + 1, std)
-    training: Training
+    blur, critic = new_generator(name, config, seed, std), new_critic(p, p.critic_luminance, seed + 1, std)
+    training: Training = TrainBgan(p, features, blur=blur, critic=critic)
     if p.method == "cycle":
         deblur = new_generator(*reverse(name, config), seed + 2, std)
-        sharp_critic = new_critic(p, p.critic_luminance, seed + 3, std)
-        training = CycleBgan(blur, deblur, blur_critic, sharp_critic, features, p)
-    else:
-        training = TrainBgan(blur, blur_critic, features, p)
+        other = new_critic(p, p.critic_luminance, seed + 3, std)
+        training = CycleBgan(p, features, blur=blur, deblur=deblur, blur_critic=critic, sharp_critic=other)
     job.train(training, p, data, (name, config), [*USED, name], perceptual_weights=digest)
 
 
