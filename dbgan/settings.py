@@ -28,8 +28,6 @@ P = TypeVar("P", bound=Params)
 
 
 class Common(Params):
-    """What all trainings take from the top of params.yaml."""
-
     seed: Seed
     threads: PositiveInt  # of the CPU
     init_std: NonNegativeFloat  # of the Gaussian that weights start from
@@ -71,8 +69,7 @@ def parse(text: str) -> Any:
 
 
 def merged(params: Any, path: Path) -> dict[str, Any]:
-    """The result of `read`, the values of the chosen scale merged in: keys that depend on the scale stand under
-    `scales.<scale>`, all others at the top, none in both."""
+    """The result of `read`, `scales.<scale>` merged in; no key stands both there and at the top."""
     scales = params.get("scales") if isinstance(params, dict) else None
     if not isinstance(scales, dict) or {key: type(keys) for key, keys in scales.items()} != dict.fromkeys(SCALES, dict):
         raise ValueError(f"{path}, scales: must hold exactly the sections {' and '.join(SCALES)}, each with keys")
@@ -83,8 +80,7 @@ def merged(params: Any, path: Path) -> dict[str, Any]:
 
 
 def section(params: Mapping[str, Any], name: str, cls: type[P], top: tuple[str, ...] = ()) -> P:
-    """One section of the loaded params as `cls`, with the keys `top` from the top of the file; ValueError names each
-    missing, unknown or wrong key."""
+    """One section of params.yaml as `cls`, with the keys `top` from its top; ValueError names each wrong key."""
     values = _get(params, name)
     if not isinstance(values, dict):
         raise ValueError(f"params.yaml, {name}: a section with keys is needed, not {values!r}")
@@ -94,7 +90,7 @@ def section(params: Mapping[str, Any], name: str, cls: type[P], top: tuple[str, 
 
 
 def top(params: Mapping[str, Any], cls: type[P]) -> P:
-    """The keys of `cls` from the top of the file. Raises ValueError as `section` does."""
+    """The keys of `cls` from the top of the file, as in `section`."""
     return _check(cls, {key: _get(params, key) for key in cls.model_fields}, "", tuple(cls.model_fields))
 
 

@@ -86,8 +86,7 @@ class Log:
 
     @recorded
     def model(self, weights: Path, margin: int, psnr: float) -> None:
-        """The final network for use: an MLflow model of the parent run (use/serve.py, this package, the weights), and a
-        version of the registered name. margin: as in `inference.restore`."""
+        """The final network as an MLflow model of the parent run, registered. margin: as in `inference.restore`."""
         import mlflow
         from mlflow.types.schema import AnyType, ColSpec, Schema
 
@@ -135,8 +134,7 @@ class Log:
 def run(stage: str, params: dict[str, Any], used: list[str]) -> Iterator[Log]:
     """The child run of a stage under the pipeline's run, recorded by the main process.
 
-    params: all of params.yaml, the scale merged in; used: the keys of it that the stage depends on. A fault within ends
-    the run as FAILED, Ctrl-C as KILLED. Raises OSError when the store cannot be opened.
+    params: all of params.yaml; used: its keys that the stage depends on. OSError: the store cannot be opened.
     """
     log = Log()
     wanted = distributed.is_main() and os.environ.get("DBGAN_TRACKING", "").lower() not in ("off", "0", "false", "no")

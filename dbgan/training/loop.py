@@ -133,8 +133,7 @@ def backward(training: Training, group: list[tuple[Tensor, ...]], seeds: list[in
 
 
 def distributed_shard(accumulate: int) -> range:
-    """Of the accumulated batches of an update, those of this process. Batches are not split: BatchNorm and the
-    relativistic means are over a whole one."""
+    """This process's batches of an update; none is split, for BatchNorm and relativistic means are over a whole one."""
     size, rest = divmod(accumulate, distributed.world_size())
     if rest:
         fitting = ", ".join(str(k) for k in range(1, accumulate + 1) if accumulate % k == 0)

@@ -68,8 +68,7 @@ class State:
 def unfinished(stage: str, determines: list) -> Iterator[State]:
     """The state folder of one training, locked: a second trainer of the same result is refused (ValueError).
 
-    `determines` is all that the result depends on (parameters, digests of inputs and code), as JSON values; PyTorch's
-    version is added here. A line is logged when the training starts anew beside a state that does not fit it.
+    determines: all that the result depends on, but for PyTorch's version, as JSON values.
     """
     text = json.dumps([stage, torch.__version__, determines], sort_keys=True)
     folder = utils.project_root() / ".state" / stage / hashlib.sha256(text.encode()).hexdigest()[:16]
