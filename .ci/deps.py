@@ -19,7 +19,6 @@ OTHER_HALF = {"train_bgan": {"dbgan/models/dbgan.py", "dbgan/models/sftnet.py"}}
 
 
 def imported(path: str) -> set[str]:
-    """The project's files that a file imports."""
     names = set()
     for node in ast.walk(ast.parse((ROOT / path).read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom) and node.module:
@@ -56,8 +55,7 @@ def rewritten(text: str) -> str:
 
 if __name__ == "__main__":
     path = ROOT / "dvc.yaml"
-    now = path.read_text(encoding="utf-8")
-    new = rewritten(now)
+    new = rewritten(now := path.read_text(encoding="utf-8"))
     if "--check" in sys.argv and new != now:
         sys.exit("dvc.yaml: the code that the stages depend on has changed; run `make deps`")
     path.write_text(new, encoding="utf-8")

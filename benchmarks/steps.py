@@ -29,9 +29,10 @@ def new_training(name: str, values: dict[str, Any], p: Any) -> loop.Training:
     critic = CriticConfig(kind=p.critic, width=p.critic_width, patch=p.patch, luminance=False)
     features = VGGFeatures(settings.section(values, "perceptual", PerceptualParams)).to(measure.DEVICE)
     if name == "finetune":
-        return Finetune(deblur, build_critic(critic), features, p)
+        return Finetune(p, features, generator=deblur, critic=build_critic(critic))
     blur = build_generator("bgan", settings.section(values, "bgan", BlurConfig))
-    return CycleBgan(blur, deblur, build_critic(critic), build_critic(critic), features, p)
+    critics = {name: build_critic(critic) for name in ("blur_critic", "sharp_critic")}
+    return CycleBgan(p, features, blur=blur, deblur=deblur, **critics)
 
 
 def update(name: str, precision: str) -> tuple[measure.Row, measure.Row]:

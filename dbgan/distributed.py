@@ -42,12 +42,11 @@ local_world_size = partial(_from_torchrun, "LOCAL_WORLD_SIZE", 1)
 
 
 def is_main() -> bool:
-    """Whether this process is the one that logs, tracks and writes."""
     return rank() == 0
 
 
 def init(backend: str) -> None:
-    """Join the process group, if there are several processes, by gloo or nccl."""
+    """Join the process group, by gloo or nccl."""
     import torch.distributed as dist
 
     if world_size() > 1 and not dist.is_initialized():
@@ -70,8 +69,7 @@ def session() -> Iterator[None]:
 
 
 def delay_error(own: bool) -> None:
-    """Delay this rank's error, so that one that all share is printed once per machine, by its local rank 0, and one
-    that another rank has caused (not `own`) is printed by that rank."""
+    """Wait, so that an error that all ranks share is printed by local rank 0, another (not `own`) by who caused it."""
     if world_size() > 1 and (local_rank() > 0 or not own):
         time.sleep(ERROR_DELAY if own else 3 * ERROR_DELAY)
 
@@ -116,8 +114,7 @@ def gather_map(function: Callable[[Item], Result], items: Sequence[Item], watch:
 
 
 def distributed_command(module: str) -> int | None:
-    """Run this process's command again by torchrun, if DBGAN_TORCHRUN asks for it and torchrun did not start it:
-    returns its exit code. None: this process does the work."""
+    """The exit code of this command under torchrun, if DBGAN_TORCHRUN asks for it; None: this process does the work."""
     options = shlex.split(os.environ.get("DBGAN_TORCHRUN", ""))
     if not options or "TORCHELASTIC_RUN_ID" in os.environ:
         return None

@@ -13,21 +13,20 @@ from torch.nn import functional as F
 from torch.nn.functional import binary_cross_entropy_with_logits as bce
 
 Objective = Literal["relativistic", "vanilla", "lsgan", "wgan-gp"]
+Side = Callable[[Tensor, Tensor], Tensor]
 PENALTY = 10.0  # weight of the gradient penalty (Gulrajani et al.)
 VISIBLE = 0.015  # mean absolute difference of the 4 x 4 blocks of two blurs that are clearly unlike
 GAUSSIAN = (0.05, 0.25, 0.4, 0.25, 0.05)  # Burt and Adelson, "The Laplacian Pyramid as a Compact Image Code", 1983
-EDGE_WEIGHT = 0.05  # of the edge loss against the Charbonnier loss (MPRNet, Sec. 3)
+# Of the edge loss against Charbonnier's (MPRNet, Zamir et al., "Multi-Stage Progressive Image Restoration", CVPR 2021)
+EDGE_WEIGHT = 0.05
 
 
 def rbl_generator(real: Tensor, fake: Tensor) -> Tensor:
     """RBL, generator side: -[E log(1 - s(C(real) - E C(fake))) + E log s(C(fake) - E C(real))] / 2.
 
-    It pulls real ones from 1 down and pushes fakes from 0 up, towards 0.5. For BGAN real are real blurred
-    photographs; for DBGAN, where the paper calls it RDBL, real sharp ones.
+    For BGAN real are real blurred photographs; for DBGAN, where the paper calls it RDBL, real sharp ones.
     """
-    pull = bce(real - fake.mean(), torch.zeros_like(real))
-    push = bce(fake - real.mean(), torch.ones_like(fake))
-    return (pull + push) / 2
+    return (bce(real - fake.mean(), torch.zeros_like(real)) + bce(fake - real.mean(), torch.ones_like(fake))) / 2
 
 
 def rbl_critic(real: Tensor, fake: Tensor) -> Tensor:
@@ -35,27 +34,16 @@ def rbl_critic(real: Tensor, fake: Tensor) -> Tensor:
     return rbl_generator(real=fake, fake=real)
 
 
-def vanilla_generator(real: Tensor, fake: Tensor) -> Tensor:
-    """-E log s(C(fake)), the loss that does not saturate (Goodfellow et al., NIPS 2014). real is not used."""
-    return bce(fake, torch.ones_like(fake))
+def labelled(distance: Side) -> tuple[Side, Side]:
+    """Generator's and critic's side by the logits' distance to their labels: 1 for real, 0 for fake."""
 
+    def generator(real: Tensor, fake: Tensor) -> Tensor:
+        return distance(fake, torch.ones_like(fake))
 
-def vanilla_critic(real: Tensor, fake: Tensor) -> Tensor:
-    """-[E log s(C(real)) + E log(1 - s(C(fake)))] / 2."""
-    return (bce(real, torch.ones_like(real)) + bce(fake, torch.zeros_like(fake))) / 2
+    def critic(real: Tensor, fake: Tensor) -> Tensor:
+        return (distance(real, torch.ones_like(real)) + distance(fake, torch.zeros_like(fake))) / 2
 
-
-def lsgan_generator(real: Tensor, fake: Tensor) -> Tensor:
-    """E (C(fake) - 1)^2 (Mao et al., "Least Squares Generative Adversarial Networks", ICCV 2017). real is not used.
-
-    DeblurGAN's code has an "lsgan" too, but that takes the absolute difference, not its square.
-    """
-    return F.mse_loss(fake, torch.ones_like(fake))
-
-
-def lsgan_critic(real: Tensor, fake: Tensor) -> Tensor:
-    """[E (C(real) - 1)^2 + E C(fake)^2] / 2."""
-    return (F.mse_loss(real, torch.ones_like(real)) + F.mse_loss(fake, torch.zeros_like(fake))) / 2
+    return generator, critic
 
 
 def wgan_generator(real: Tensor, fake: Tensor) -> Tensor:
@@ -70,8 +58,8 @@ def wgan_critic(real: Tensor, fake: Tensor) -> Tensor:
 
 OBJECTIVES = {
     "relativistic": (rbl_generator, rbl_critic),
-    "vanilla": (vanilla_generator, vanilla_critic),
-    "lsgan": (lsgan_generator, lsgan_critic),
+    "vanilla": labelled(bce),  # the generator's side that does not saturate (Goodfellow et al., NIPS 2014)
+    "lsgan": labelled(F.mse_loss),  # Mao et al., ICCV 2017; DeblurGAN's "lsgan" takes the absolute difference
     "wgan-gp": (wgan_generator, wgan_critic),
 }
 
@@ -80,9 +68,8 @@ def gradient_penalty(critic: Callable[[Tensor], Tensor], real: Tensor, fake: Ten
     """E (|dC/dx| - 1)^2 at x = share * real + (1 - share) * fake, without weight. It reaches the critic alone.
 
     real, fake: (N, 3, H, W); share: (N, 1, 1, 1) in [0, 1]. As Gulrajani et al., "Improved Training of Wasserstein
-    GANs", NIPS 2017, define it: one share and one gradient for each image, its norm over all pixels. So do DBGAN's
-    authors, with the share the fake's. BasicSR and DeblurGAN take a norm over the colours of each pixel instead,
-    DeblurGAN with one share for the whole batch. Of a map of logits the mean counts, for that is what
+    GANs", NIPS 2017, define it: one share and one gradient for each image, its norm over all pixels; BasicSR and
+    DeblurGAN take a norm over the colours of each pixel. Of a map of logits the mean counts, for that is what
     `wgan_critic` compares. With BatchNorm an image's gradient includes its part in the logits of the others.
     """
     mixed = (share * real.detach() + (1 - share) * fake.detach()).requires_grad_()
@@ -106,9 +93,8 @@ def perceptual(output: Tensor, target: Tensor, features: Callable[[Tensor], Tens
 def color(output: Tensor, target: Tensor) -> Tensor:
     """L1 distance of the mean colours of 16 x 16 blocks: blur moves light by less, so what is left is a cast.
 
-    output, target: (N, 3, H, W) in [0, 1], H and W at least 16. After the colour loss of Ignatov et al.,
-    "DSLR-Quality Photos on Mobile Devices with Deep Convolutional Networks", ICCV 2017, which compares blurred
-    images.
+    output, target: (N, 3, H, W) in [0, 1], H and W at least 16. After the colour loss of Ignatov et al., "DSLR-Quality
+    Photos on Mobile Devices with Deep Convolutional Networks", ICCV 2017, which compares blurred images.
     """
     return F.l1_loss(F.avg_pool2d(output, 16), F.avg_pool2d(target, 16))
 
@@ -156,10 +142,7 @@ def stages(output: Tensor | list[Tensor]) -> list[Tensor]:
 
 
 def multi_stage(stages: list[Tensor], target: Tensor) -> Tensor:
-    """The sum over the outputs of all stages of Charbonnier and, with weight 0.05, edge loss.
-
-    Zamir et al., "Multi-Stage Progressive Image Restoration", CVPR 2021, Sec. 3, Eq. 1. stages: (N, 3, H, W) each.
-    """
+    """The sum over all stages' outputs of Charbonnier and edge loss (MPRNet, Eq. 1). stages: (N, 3, H, W) each."""
     return sum(charbonnier(output, target) + EDGE_WEIGHT * edge(output, target) for output in stages)
 
 

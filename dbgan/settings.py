@@ -28,8 +28,6 @@ P = TypeVar("P", bound=Params)
 
 
 class Common(Params):
-    """What all trainings take from the top of params.yaml."""
-
     seed: Seed
     threads: PositiveInt  # of the CPU
     init_std: NonNegativeFloat  # of the Gaussian that weights start from
@@ -39,6 +37,13 @@ class _Loader(yaml.CSafeLoader):
     """libyaml's SafeLoader that reads YAML 1.2 floats: DVC writes 1e-05, a string to PyYAML."""
 
 
+def _number(loader: _Loader, node: yaml.ScalarNode) -> float:
+    """1000.0 -> 1000: `-S key=1e3` arrives as a float; strict float fields still take an integer."""
+    value = loader.construct_yaml_float(node)
+    return int(value) if value.is_integer() else value
+
+
+_Loader.add_constructor("tag:yaml.org,2002:float", _number)
 _Loader.add_implicit_resolver(
     "tag:yaml.org,2002:float",
     re.compile(r"^[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?$|^[-+]?\.inf$|^\.nan$"),
@@ -60,29 +65,22 @@ def read(path: Path) -> Any:
 
 
 def parse(text: str) -> Any:
-    """The text of such a file."""
     return yaml.load(text, _Loader)
 
 
 def merged(params: Any, path: Path) -> dict[str, Any]:
-    """The result of `read`, the values of the chosen scale merged in: keys that depend on the scale stand under
-    `scales.<scale>`, all others at the top, none in both."""
+    """The result of `read`, `scales.<scale>` merged in; no key stands both there and at the top."""
     scales = params.get("scales") if isinstance(params, dict) else None
-    if (
-        not isinstance(scales, dict)
-        or set(scales) != set(SCALES)
-        or not all(isinstance(s, dict) for s in scales.values())
-    ):
+    if not isinstance(scales, dict) or {key: type(keys) for key, keys in scales.items()} != dict.fromkeys(SCALES, dict):
         raise ValueError(f"{path}, scales: must hold exactly the sections {' and '.join(SCALES)}, each with keys")
     if params.get("scale") not in SCALES:
         raise ValueError(f"{path}, scale: {params.get('scale')!r} is not one of {', '.join(SCALES)}")
     top = {key: value for key, value in params.items() if key != "scales"}
-    return _integers(_merge(top, scales[params["scale"]], path, ""))
+    return _merge(top, scales[params["scale"]], f"{path}, ")
 
 
 def section(params: Mapping[str, Any], name: str, cls: type[P], top: tuple[str, ...] = ()) -> P:
-    """One section of the loaded params as `cls`, with the keys `top` from the top of the file; ValueError names each
-    missing, unknown or wrong key."""
+    """One section of params.yaml as `cls`, with the keys `top` from its top; ValueError names each wrong key."""
     values = _get(params, name)
     if not isinstance(values, dict):
         raise ValueError(f"params.yaml, {name}: a section with keys is needed, not {values!r}")
@@ -92,8 +90,8 @@ def section(params: Mapping[str, Any], name: str, cls: type[P], top: tuple[str, 
 
 
 def top(params: Mapping[str, Any], cls: type[P]) -> P:
-    """The keys of `cls` from the top of the file. Raises ValueError as `section` does."""
-    return _check(cls, {key: _get(params, key) for key in cls.model_fields}, "", ())
+    """The keys of `cls` from the top of the file, as in `section`."""
+    return _check(cls, {key: _get(params, key) for key in cls.model_fields}, "", tuple(cls.model_fields))
 
 
 def _get(params: Mapping[str, Any], name: str) -> Any:
@@ -109,32 +107,20 @@ def _check(cls: type[P], values: dict, section: str, top: tuple[str, ...]) -> P:
         faults = []
         for fault in error.errors():
             keys = [str(part) for part in fault["loc"]]
-            where = ".".join(keys if keys and keys[0] in top else [*([section] if section else []), *keys])
-            if fault["type"] == "value_error":  # raised by the class itself
-                message = str(fault["ctx"]["error"])
-            else:
-                known = {"missing": "this key is missing", "extra_forbidden": "unknown key"}
-                message = known.get(fault["type"], f"{fault['msg']}, not {fault['input']!r}")
+            where = ".".join(keys if keys and keys[0] in top else [section, *keys])
+            message = {
+                "missing": "this key is missing",
+                "extra_forbidden": "unknown key",
+                "value_error": fault["msg"].removeprefix("Value error, "),  # raised by the class itself
+            }.get(fault["type"], f"{fault['msg']}, not {fault['input']!r}")
             faults.append(f"params.yaml, {where}: {message}")
         raise ValueError("; ".join(faults)) from None
 
 
-def _merge(base: dict, scale: dict, path: Path, prefix: str) -> dict:
-    merged = dict(base)
-    for key, new in scale.items():
-        if isinstance(merged.get(key), dict) and isinstance(new, dict):
-            merged[key] = _merge(merged[key], new, path, f"{prefix}{key}.")
-        elif key in merged:
-            raise ValueError(f"{path}, {prefix}{key}: set both at the top and in the scale")
-        else:
-            merged[key] = new
+def _merge(base: dict, scale: dict, where: str) -> dict:
+    merged = base | scale
+    for key in (key for key in scale if key in base):
+        if not (isinstance(base[key], dict) and isinstance(scale[key], dict)):
+            raise ValueError(f"{where}{key}: set both at the top and in the scale")
+        merged[key] = _merge(base[key], scale[key], f"{where}{key}.")
     return merged
-
-
-def _integers(values: Any) -> Any:
-    """1000.0 -> 1000: `-S key=1e3` arrives as a float; strict float fields still take an integer."""
-    if isinstance(values, dict):
-        return {key: _integers(v) for key, v in values.items()}
-    if isinstance(values, list):
-        return [_integers(v) for v in values]
-    return int(values) if isinstance(values, float) and values.is_integer() else values

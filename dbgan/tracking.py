@@ -37,10 +37,11 @@ NEEDED = (  # by the served model, beside Python
     *("mlflow", "torch", "numpy", "scikit-image", "pillow", "pillow-heif", "imagecodecs", "tifffile"),
     *("pydantic", "pyyaml", "safetensors", "typer", "tqdm"),
 )
-# Few short tries of a server: MLflow's own seven take four minutes before they fail.
 ENVIRONMENT = {
-    **{"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_LOGGING_LEVEL": "WARNING"},
-    **{"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2", "MLFLOW_HTTP_REQUEST_TIMEOUT": "20"},
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_LOGGING_LEVEL": "WARNING",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",  # MLflow's own seven take four minutes before they fail
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
 }
 
 
@@ -73,7 +74,7 @@ class Log:
 
     @recorded
     def files(self, *paths: Path) -> None:
-        """Copies of small files or folders (never data or weights: DVC has those)."""
+        """Copies of small files or folders, never of data or weights: DVC has those."""
         self._copy(self.run_id, paths)
 
     @recorded
@@ -85,13 +86,11 @@ class Log:
 
     @recorded
     def model(self, weights: Path, margin: int, psnr: float) -> None:
-        """The final network for use: an MLflow model of the parent run (use/serve.py, this package, the weights), and a
-        version of the registered name. margin: as in `inference.restore`."""
+        """The final network as an MLflow model of the parent run, registered. margin: as in `inference.restore`."""
         import mlflow
         from mlflow.types.schema import AnyType, ColSpec, Schema
 
         package = Path(__file__).parent
-        anything = mlflow.models.ModelSignature(outputs=Schema([ColSpec(AnyType())]))  # arrays or files
         tags = {"pipeline.id": self.client.get_run(self.parent_id).data.tags["pipeline.id"], "psnr": f"{psnr:.4f}"}
         with mlflow.start_run(run_id=self.parent_id):
             logged = mlflow.pyfunc.log_model(
@@ -100,7 +99,7 @@ class Log:
                 artifacts={"weights": str(weights)},
                 code_paths=[str(package)],
                 model_config={"margin": margin},
-                signature=anything,
+                signature=mlflow.models.ModelSignature(outputs=Schema([ColSpec(AnyType())])),  # arrays or files
                 input_example=[GREY],
                 pip_requirements=[f"{name}=={version(name).partition('+')[0]}" for name in NEEDED],
                 tags=tags,
@@ -112,23 +111,22 @@ class Log:
 
     @recorded
     def end(self, status: str) -> None:
-        """End the stage's run."""
         self.client.set_terminated(self.run_id, status)
 
     def _record(self, run_id: str, values: dict[str, Any], step: int) -> None:
         from mlflow.entities import Metric, RunTag
 
-        now, named = int(time.time() * 1000), {key: value for key, value in flat(values).items() if value is not None}
-        texts = {key: value for key, value in named.items() if isinstance(value, str | bool)}
-        numbers = {key.replace(".", "/"): value for key, value in named.items() if key not in texts}  # / makes groups
-        metrics = [Metric(key, float(value), now, step) for key, value in numbers.items()]
-        self.client.log_batch(run_id, metrics=metrics, tags=[RunTag(key, str(value)) for key, value in texts.items()])
+        now, metrics, tags = int(time.time() * 1000), [], []
+        for key, value in flat(values).items():
+            if isinstance(value, str | bool):
+                tags.append(RunTag(key, str(value)))
+            elif value is not None:
+                metrics.append(Metric(key.replace(".", "/"), float(value), now, step))  # / makes groups
+        self.client.log_batch(run_id, metrics=metrics, tags=tags)
 
     def _copy(self, run_id: str, paths: tuple[Path, ...]) -> None:
-        for path in map(Path, paths):
-            if path.is_dir():
-                self.client.log_artifacts(run_id, str(path), path.name)
-            elif path.exists():
+        for path in paths:
+            if path.exists():
                 self.client.log_artifact(run_id, str(path))
 
 
@@ -136,19 +134,18 @@ class Log:
 def run(stage: str, params: dict[str, Any], used: list[str]) -> Iterator[Log]:
     """The child run of a stage under the pipeline's run, recorded by the main process.
 
-    params: all of params.yaml, the scale merged in; used: the keys of it that the stage depends on. A fault within ends
-    the run as FAILED, Ctrl-C as KILLED. Raises OSError when the store cannot be opened.
+    params: all of params.yaml; used: its keys that the stage depends on. OSError: the store cannot be opened.
     """
     log = Log()
-    if distributed.is_main() and os.environ.get("DBGAN_TRACKING", "").lower() not in ("off", "0", "false", "no"):
-        if not find_spec("mlflow"):  # as on a machine that is rented for the training alone
-            utils.log(f"{stage}: mlflow is not installed, so nothing is recorded")
-        else:
-            try:
-                log = start(stage, params, used)
-            except Exception as error:  # any fault of a server, a database or a disk, before any work is done
-                reason = " ".join(str(error).split())
-                raise OSError(f"MLflow: {reason}; check MLFLOW_TRACKING_URI or set DBGAN_TRACKING=off") from None
+    wanted = distributed.is_main() and os.environ.get("DBGAN_TRACKING", "").lower() not in ("off", "0", "false", "no")
+    if wanted and not find_spec("mlflow"):  # as on a machine that is rented for the training alone
+        utils.log(f"{stage}: mlflow is not installed, so nothing is recorded")
+    elif wanted:
+        try:
+            log = start(stage, params, used)
+        except Exception as error:  # any fault of a server, a database or a disk, before any work is done
+            reason = " ".join(str(error).split())
+            raise OSError(f"MLflow: {reason}; check MLFLOW_TRACKING_URI or set DBGAN_TRACKING=off") from None
     status = "FAILED"
     try:
         yield log
@@ -169,14 +166,13 @@ def start(stage: str, params: dict[str, Any], used: list[str]) -> Log:
 
     home = utils.project_root()
     uri = os.environ.get("MLFLOW_TRACKING_URI", "").strip() or "sqlite:///mlflow.db"
-    if uri.startswith("sqlite:///") and not uri.startswith("sqlite:////"):
+    if uri.startswith("sqlite:///"):
         uri = f"sqlite:///{home / uri.removeprefix('sqlite:///')}"  # not in a temporary copy of the repository
     if uri.startswith("http"):
         utils.log(f"MLflow: waiting for {uri}")
     digest = hashlib.sha256(json.dumps(params, sort_keys=True).encode()).hexdigest()[:8]
-    pipeline = (
-        f"{os.environ.get('DVC_EXP_NAME') or 'repro'}-{digest}"  # a run's parameters cannot be changed afterwards
-    )
+    # A run's parameters cannot be changed afterwards.
+    pipeline = f"{os.environ.get('DVC_EXP_NAME') or 'repro'}-{digest}"
     lock = home / ".dvc" / "tmp" / "mlflow.lock"
     lock.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(lock):  # two processes that create one store at once leave it broken
@@ -193,21 +189,20 @@ def start(stage: str, params: dict[str, Any], used: list[str]) -> Log:
             tags = {"pipeline.id": pipeline, "pipeline.kind": "pipeline", "scale": str(params.get("scale"))}
             for tag, name in (("dvc.exp", "DVC_EXP_NAME"), ("dvc.baseline", "DVC_EXP_BASELINE_REV")):
                 tags |= {tag: os.environ[name]} if os.environ.get(name) else {}
-            parent = client.create_run(experiment, run_name=pipeline, tags=tags).info.run_id
-            log_params(client, parent, params)
+            parent = new_run(client, experiment, pipeline, tags, params)
     tags = {"mlflow.parentRunId": parent, "stage": stage, "pipeline.kind": "stage", "pipeline.id": pipeline}
-    child = client.create_run(experiment, run_name=stage, tags=tags).info.run_id
-    log_params(client, child, {key: params.get(key) for key in used})
-    return Log(client, child, parent)
+    return Log(client, new_run(client, experiment, stage, tags, {key: params.get(key) for key in used}), parent)
 
 
-def log_params(client, run_id: str, params: dict[str, Any]) -> None:
-    """All parameters under dotted names."""
+def new_run(client, experiment: str, name: str, tags: dict[str, str], params: dict[str, Any]) -> str:
+    """The id of a new run that has all parameters, under dotted names."""
     from mlflow.entities import Param
 
+    run_id = client.create_run(experiment, run_name=name, tags=tags).info.run_id
     everything = [Param(key, str(value)) for key, value in flat(params).items() if value is not None]
     for i in range(0, len(everything), 100):
         client.log_batch(run_id, params=everything[i : i + 100])
+    return run_id
 
 
 def flat(values: Any, prefix: str = "") -> dict[str, Any]:

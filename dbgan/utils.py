@@ -145,7 +145,6 @@ def ordered(function: Callable[[Item], Result], items: Iterable[Item], workers: 
             ahead.append(pool.submit(function, item))
             if len(ahead) > workers:
                 yield ahead.popleft().result()
-        while ahead:
-            yield ahead.popleft().result()
+        yield from (future.result() for future in ahead)
     finally:
         pool.shutdown(cancel_futures=True)

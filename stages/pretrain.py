@@ -2,14 +2,13 @@
 
 from pathlib import Path
 
-from dbgan import outputs, settings, utils
+from dbgan import settings, utils
 from dbgan.data.batches import DeblurBatches, MixParams
 from dbgan.data.h5 import Reader
 from dbgan.models.build import DEBLUR, GeneratorParams, new_generator
-from dbgan.models.grad_checkpoint import checkpoint_blocks
 from dbgan.training.dbgan import Pretrain
 from dbgan.training.loop import TrainParams
-from dbgan.training.run import train
+from dbgan.training.run import Job
 
 USED = ["seed", "threads", "init_std", "mix", "generator", "pretrain"]  # and the section of the generator's name
 
@@ -23,19 +22,15 @@ def main(
     curve: Path = Path("metrics/pretrain_curve.csv"),
 ) -> None:
     """Fit the deblurring generator by L1 to a mix of BGAN's blurs and the paired ones."""
-    values = settings.load(params)
-    common = settings.top(values, settings.Common)
+    job = Job("pretrain", params, out, metrics, curve)
+    values, common = job.values, job.common
     p = settings.section(values, "pretrain", TrainParams)
     mix = settings.section(values, "mix", MixParams)
     name = settings.section(values, "generator", GeneratorParams).name
     config = settings.section(values, name, DEBLUR[name][1])
-    device = outputs.device(common.threads)
     data = DeblurBatches(Reader(crops), Reader(synthetic), mix, p.batch, p.patch, common.seed)
     generator = new_generator(name, config, common.seed, common.init_std)
-    if p.checkpointing:
-        checkpoint_blocks(generator)
-    paths = (out, metrics, curve)
-    train("pretrain", values, [*USED, name], data.digests, Pretrain(generator), (name, config), data, p, device, paths)
+    job.train(Pretrain(generator), p, data, (name, config), [*USED, name])
 
 
 app = utils.app(main, together=True)

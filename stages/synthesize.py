@@ -17,8 +17,6 @@ USED = ["seed", "threads", "synthesize"]
 
 
 class SynthesizeParams(settings.Params):
-    """How many blurs are made."""
-
     noise_maps: PositiveInt  # blurs of each sharp training crop, each with a noise map of its own
     batch: PositiveInt  # crops blurred at once
 
@@ -37,30 +35,30 @@ def main(
     device = outputs.device(common.threads)
     sharp_crops = h5.Reader(crops, "paired/sharp")
     network = checkpoint.load(bgan, BLUR).to(device)
-    total = sharp_crops.length("paired/sharp")
+    crop_count = sharp_crops.length("paired/sharp")
+    total = crop_count * p.noise_maps
 
     def blurs(start: int) -> list[np.ndarray]:
-        """Of the batch of crops from `start` on, one blur for each noise map."""
+        """One batch of blurs for each noise map."""
         sharp = photos.to_float(sharp_crops.rows("paired/sharp", slice(start, start + p.batch))).to(device)
         draws = [torch.Generator().manual_seed(common.seed + start * p.noise_maps + k) for k in range(p.noise_maps)]
         return [photos.to_uint8(network(sharp, network.draw_noise(sharp, draw))) for draw in draws]
 
-    starts, world_size = range(0, total, p.batch), distributed.world_size()
+    starts, world_size = range(0, crop_count, p.batch), distributed.world_size()
     rounds = [starts[k : k + world_size] for k in range(0, len(starts), world_size)]
     with tracking.run("synthesize", values, USED) as log:
-        with ExitStack() as stack, torch.inference_mode():
-            stack.enter_context(utils.out_of_memory(f"lower scales.{values['scale']}.synthesize.batch"))
+        advice = f"lower scales.{values['scale']}.synthesize.batch"
+        with utils.out_of_memory(advice), ExitStack() as stack, torch.inference_mode():
             if distributed.is_main():
                 file = stack.enter_context(h5.create(stack.enter_context(utils.atomic_write(out))))
                 file.made_of(sharp_crops)
             for round_ in utils.progress(rounds, unit="batch"):
                 for start, blurred in zip(round_, distributed.gather_map(blurs, round_), strict=distributed.is_main()):
                     for images in blurred:
-                        file.append("synthetic/blurred", images, total * p.noise_maps)
-                        source = np.arange(start, start + len(images))
-                        file.append("synthetic/source", source, total * p.noise_maps)
+                        file.append("synthetic/blurred", images, total)
+                        file.append("synthetic/source", np.arange(start, start + len(images)), total)
         if distributed.is_main():
-            counts = {"synthetic_crops": total * p.noise_maps}
+            counts = {"synthetic_crops": total}
             outputs.write_json(metrics, counts)
             log.metrics(counts)
             log.files(metrics)

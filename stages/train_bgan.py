@@ -2,20 +2,14 @@
 
 from pathlib import Path
 
-from torch import nn
-
-from dbgan import outputs, settings, utils
-from dbgan.data import download
+from dbgan import settings, utils
 from dbgan.data.batches import BlurBatches
 from dbgan.data.h5 import Reader
-from dbgan.models.build import BLUR, BlurGeneratorParams, gaussian_init, new_generator, reverse
-from dbgan.models.critics import CriticConfig, build_critic
-from dbgan.models.grad_checkpoint import checkpoint_blocks
-from dbgan.models.vgg import PerceptualParams, VGGFeatures
-from dbgan.settings import Params
+from dbgan.models.build import BLUR, BlurGeneratorParams, new_generator, reverse
 from dbgan.training.bgan import CycleBgan, TrainBgan, TrainBganParams
 from dbgan.training.loop import Training
-from dbgan.training.run import train
+from dbgan.training.networks import new_critic, vgg_features
+from dbgan.training.run import Job
 
 TOP = ("beta", "objective", "critic")
 USED = ["seed", "threads", "init_std", *TOP, "perceptual", "archives", "blur_generator", "train_bgan"]
@@ -29,37 +23,22 @@ def main(
     curve: Path = Path("metrics/train_bgan_curve.csv"),
 ) -> None:
     """Train BGAN's generator as `train_bgan.method` says: unpaired as in the paper, in a cycle, or from pairs first."""
-    values = settings.load(params)
-    common = settings.top(values, settings.Common)
+    job = Job("train_bgan", params, out, metrics, curve)
+    values, seed, std = job.values, job.common.seed, job.common.init_std
     p = settings.section(values, "train_bgan", TrainBganParams, TOP)
-    vgg = settings.section(values, "perceptual", PerceptualParams)
     name = settings.section(values, "blur_generator", BlurGeneratorParams).name
     config = settings.section(values, name, BLUR[name][1])
-    device = outputs.device(common.threads)
-    data = BlurBatches(Reader(crops), p.batch, p.patch, common.seed)
+    data = BlurBatches(Reader(crops), p.batch, p.patch, seed)
     if "real/blurred" not in data.crops:
         utils.log(f"{crops}: no real blurred photographs in it; the blurred halves of the pairs stand in")
-    weights, digest = download.vgg19(vgg.weights, settings.section(values, "archives", download.Archives).vgg19)
-    features = VGGFeatures(vgg.model_copy(update={"weights": weights})).to(device)
-
-    def generator(name: str, config: Params, seed: int) -> nn.Module:
-        network = new_generator(name, config, seed, common.init_std)
-        return checkpoint_blocks(network) if p.checkpointing else network
-
-    def critic(seed: int) -> nn.Module:
-        config = CriticConfig(kind=p.critic, width=p.critic_width, patch=p.patch, luminance=p.critic_luminance)
-        return gaussian_init(build_critic(config), seed, common.init_std)
-
-    blur, blur_critic = generator(name, config, common.seed), critic(common.seed + 1)
-    training: Training
+    features, digest = vgg_features(values, job.device)
+    blur, critic = new_generator(name, config, seed, std), new_critic(p, p.critic_luminance, seed + 1, std)
+    training: Training = TrainBgan(p, features, blur=blur, critic=critic)
     if p.method == "cycle":
-        deblur = generator(*reverse(name, config), common.seed + 2)
-        training = CycleBgan(blur, deblur, blur_critic, critic(common.seed + 3), features, p)
-    else:
-        training = TrainBgan(blur, blur_critic, features, p)
-    inputs, paths = [data.crops.digest, str(vgg.width), digest], (out, metrics, curve)
-    used, recipe = [*USED, name], (name, config)
-    train("train_bgan", values, used, inputs, training, recipe, data, p, device, paths, perceptual_weights=digest)
+        deblur = new_generator(*reverse(name, config), seed + 2, std)
+        other = new_critic(p, p.critic_luminance, seed + 3, std)
+        training = CycleBgan(p, features, blur=blur, deblur=deblur, blur_critic=critic, sharp_critic=other)
+    job.train(training, p, data, (name, config), [*USED, name], perceptual_weights=digest)
 
 
 app = utils.app(main, together=True)

@@ -1,5 +1,6 @@
 """What both trainings against a critic share: their parameters, the critic's judgement and its loss."""
 
+from collections.abc import Callable
 from typing import Annotated, Literal
 
 import torch
@@ -27,6 +28,13 @@ class AdversarialParams(TrainParams):
         if self.compile and self.objective == "wgan-gp":
             raise ValueError("compile must be false with objective wgan-gp: no compiler derives a gradient's gradient")
         return self
+
+
+class Adversarial:
+    """A training of generators against critics; the first of `networks` is the one that it is for."""
+
+    def __init__(self, p: AdversarialParams, features: Callable[[Tensor], Tensor], **networks: nn.Module) -> None:
+        self.p, self.features, self.networks = p, features, networks
 
 
 def judge(critic: nn.Module, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:

@@ -4,7 +4,7 @@ A batch is (blurred, sharp), each (N, 3, H, W) in [0, 1]. A generator of several
 result first; it is that which the critic judges.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import torch
 from pydantic import NonNegativeFloat
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dbgan.losses import color, content, perceptual, psnr, stages
-from dbgan.training.adversarial import AdversarialParams, critic_loss, generator_loss
+from dbgan.training.adversarial import Adversarial, AdversarialParams, critic_loss, generator_loss
 from dbgan.training.loop import Terms, frozen
 
 
@@ -21,46 +21,36 @@ class Pretrain:
 
     def __init__(self, generator: nn.Module) -> None:
         self.networks = {"generator": generator}
-        self.generator = generator
 
     def losses(self, batch: tuple[Tensor, ...], draw: torch.Generator, n: int) -> Iterator[Terms]:
-        """The terms of one batch, see `Training`."""
         blurred, sharp = batch
-        outputs = stages(self.generator(blurred))
+        outputs = stages(self.networks["generator"](blurred))
         yield {"content": content(outputs, sharp, F.l1_loss), "psnr": psnr(outputs[0], sharp)}
 
 
 class FinetuneParams(AdversarialParams):
-    """Fine-tuning; alpha stands at the top of params.yaml."""
-
-    alpha: NonNegativeFloat  # weight of the content loss
+    alpha: NonNegativeFloat  # weight of the content loss; stands at the top of params.yaml
 
 
-class Finetune:
-    """perceptual + alpha * content + beta * RDBL (paper, Sec. 3).
+class Finetune(Adversarial):
+    """perceptual + alpha * content + beta * RDBL (paper, Sec. 3), and a loss of colour (ours): VGG features with random
+    weights leave the generator room for a cast."""
 
-    A loss of colour may be added (ours): VGG features with random weights leave the generator room for a cast.
-    """
-
-    def __init__(
-        self, generator: nn.Module, critic: nn.Module, features: Callable[[Tensor], Tensor], p: FinetuneParams
-    ) -> None:
-        self.networks = {"generator": generator, "critic": critic}
-        self.generator, self.critic, self.features, self.p = generator, critic, features, p
+    p: FinetuneParams
 
     def losses(self, batch: tuple[Tensor, ...], draw: torch.Generator, n: int) -> Iterator[Terms]:
-        """The terms of one batch, see `Training`."""
         blurred, sharp = batch
-        outputs = stages(self.generator(blurred))
+        p, critic = self.p, self.networks["critic"]
+        outputs = stages(self.networks["generator"](blurred))
         restored = outputs[0]
         # Critic: tell true sharp photographs from restored ones.
-        yield {"critic": critic_loss(self.p.objective, self.critic, sharp, restored, draw)}
+        yield {"critic": critic_loss(p.objective, critic, sharp, restored, draw)}
         # Generator: stay close to the truth, and fool the critic.
-        with frozen(self.critic):
+        with frozen(critic):
             yield {
-                "perceptual": self.p.perceptual * perceptual(restored, sharp, self.features),
-                "content": self.p.alpha * content(outputs, sharp, F.mse_loss),
-                "adversarial": self.p.beta * generator_loss(self.p.objective, self.critic, sharp, restored),
-                "color": self.p.color * color(restored, sharp),
+                "perceptual": p.perceptual * perceptual(restored, sharp, self.features),
+                "content": p.alpha * content(outputs, sharp, F.mse_loss),
+                "adversarial": p.beta * generator_loss(p.objective, critic, sharp, restored),
+                "color": p.color * color(restored, sharp),
                 "psnr": psnr(restored, sharp),
             }

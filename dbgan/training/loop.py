@@ -22,6 +22,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from dbgan import distributed, utils
 from dbgan.data.batches import Batches, stream
+from dbgan.models.grad_checkpoint import checkpoint_blocks
 from dbgan.settings import Params
 from dbgan.training.state import Row, State
 
@@ -29,8 +30,6 @@ Terms = dict[str, Tensor]  # loss terms by name, weighted, () each; one without 
 
 
 class TrainParams(Params):
-    """How long, on what and how fast a training goes; the same keys in every training's section."""
-
     steps: PositiveInt  # updates of the weights
     batch: PositiveInt  # pairs in a batch
     accumulate: PositiveInt  # batches whose gradients one update averages
@@ -78,16 +77,16 @@ def fit(
 ) -> nn.Module:
     """Train for p.steps updates, on from the saved state; the curve is in `state.rows`, each row goes to `log`, too.
 
-    Returns the network that the training is for, or its running mean where p.ema asks for one. Raises ValueError naming
-    the update and the term or network when a value is no longer finite: where a row ends, before anything is saved.
+    Returns the first network, or its running mean where p.ema asks for one. Raises ValueError naming the update and the
+    term or network when a value is no longer finite: where a row ends, before anything is saved.
     """
     networks = {name: ready(network, p, device) for name, network in training.networks.items()}
     optimizers = {name: adam(network, p, name) for name, network in networks.items()}
     result = next(iter(networks.values()))
     # BatchNorm's statistics are averaged like the weights, for they describe the images that these weights make.
     mean = AveragedModel(result, multi_avg_fn=get_ema_multi_avg_fn(p.ema), use_buffers=True) if p.ema else None
-    parts = networks | {f"{name}_optimizer": optimizer for name, optimizer in optimizers.items()}
-    parts |= {"mean": mean} if mean else {}
+    weights = networks | ({"mean": mean} if mean else {})
+    parts = weights | {f"{name}_optimizer": optimizer for name, optimizer in optimizers.items()}
     start = state.restore(parts)
     shard = distributed_shard(p.accumulate)
     numbers = [n * p.accumulate + k for n in range(start, p.steps) for k in shard]
@@ -114,9 +113,9 @@ def fit(
                     bar.set_postfix({name: f"{value:.4g}" for name, value in row.items()}, refresh=False)
                     log(row, n)
                 if n % p.save_every == 0 or n == p.steps:
-                    check_finite(networks | ({"mean": mean} if mean else {}), n)
-                if n % p.save_every == 0 and n < p.steps:
-                    state.save(parts, n)
+                    check_finite(weights, n)
+                    if n < p.steps:
+                        state.save(parts, n)
     except FloatingPointError as error:
         raise ValueError(f"{error}; lower the learning rate or set clip, {state.kept()}") from None
     return mean.module if mean else result
@@ -134,15 +133,14 @@ def backward(training: Training, group: list[tuple[Tensor, ...]], seeds: list[in
 
 
 def distributed_shard(accumulate: int) -> range:
-    """Of the accumulated batches of an update, those of this process. Batches are not split: BatchNorm and the
-    relativistic means are over a whole one."""
+    """This process's batches of an update; none is split, for BatchNorm and relativistic means are over a whole one."""
     size, rest = divmod(accumulate, distributed.world_size())
     if rest:
         fitting = ", ".join(str(k) for k in range(1, accumulate + 1) if accumulate % k == 0)
-        raise ValueError(
-            f"{distributed.world_size()} processes cannot share accumulate: {accumulate} batches of an update equally; "
-            f"start {fitting}, or raise accumulate"
+        unequal = (
+            f"{distributed.world_size()} processes cannot share accumulate: {accumulate} batches of an update equally"
         )
+        raise ValueError(f"{unequal}; start {fitting}, or raise accumulate")
     return range(distributed.rank() * size, (distributed.rank() + 1) * size)
 
 
@@ -166,7 +164,6 @@ def set_lr_and_zero_grad(optimizers: dict[str, Adam], step: int, p: TrainParams)
 
 
 def gradients(network: nn.Module) -> list[Tensor]:
-    """Those of the weights that a loss has reached in this update."""
     return [weight.grad for weight in network.parameters() if weight.grad is not None]
 
 
@@ -210,8 +207,10 @@ def running_statistics(networks: dict[str, nn.Module]) -> Iterator[None]:
 
 
 def ready(network: nn.Module, p: TrainParams, device: torch.device) -> nn.Module:
-    """`network` on the device, in training mode; compiled, if p.compile says so, in place: weights keep their names."""
+    """`network` on the device, in training mode, and as p.checkpointing and p.compile say; weights keep their names."""
     network.to(device).train()
+    if p.checkpointing:
+        checkpoint_blocks(network)
     if p.compile:
         if not shutil.which(os.environ.get("CXX", "g++")):
             raise ValueError("compile: true needs a C++ compiler such as g++; install one or set compile: false")
@@ -229,10 +228,8 @@ def autocast(p: TrainParams, device: torch.device) -> torch.autocast:
 @cache
 def _has_bfloat16(kind: str) -> bool:
     """Whether the machine multiplies bfloat16 itself; one that emulates it is slower than in float32."""
-    if kind == "cuda":
-        found = torch.cuda.is_bf16_supported(including_emulation=False)
-    else:
-        found = torch.cpu._is_avx512_bf16_supported()
+    gpu = kind == "cuda"
+    found = torch.cuda.is_bf16_supported(False) if gpu else torch.cpu._is_avx512_bf16_supported()
     if not found:
         warnings.warn("this machine has no bfloat16; training in float32 instead", stacklevel=3)
     return found
@@ -257,15 +254,18 @@ def means(since: list[Terms], n: int) -> Row:
     zero = torch.zeros_like(next(iter(since[0].values())))
     table = torch.stack([torch.stack([terms.get(name, zero).float() for name in names]) for terms in since])
     distributed.average([table])
-    values = table.tolist()
-    for update, row in enumerate(values, n - len(since) + 1):
-        if wrong := [name for name, value in zip(names, row, strict=True) if not math.isfinite(value)]:
-            raise FloatingPointError(f"update {update}: {', '.join(wrong)} is no longer finite")
-    return {name: sum(column) / len(values) for name, column in zip(names, zip(*values, strict=True), strict=True)}
+    rows = [dict(zip(names, row, strict=True)) for row in table.tolist()]
+    for update, row in enumerate(rows, n - len(rows) + 1):
+        refuse([name for name, value in row.items() if not math.isfinite(value)], update)
+    return {name: sum(row[name] for row in rows) / len(rows) for name in names}
 
 
 def check_finite(networks: dict[str, nn.Module], n: int) -> None:
     """Refuse weights that update n has spoiled, which no loss shows before the next: FloatingPointError names them."""
     states = {name: network.state_dict().values() for name, network in networks.items()}
-    if wrong := [name for name, tensors in states.items() if not all(tensor.isfinite().all() for tensor in tensors)]:
+    refuse([name for name, tensors in states.items() if not all(tensor.isfinite().all() for tensor in tensors)], n)
+
+
+def refuse(wrong: list[str], n: int) -> None:
+    if wrong:
         raise FloatingPointError(f"update {n}: {', '.join(wrong)} is no longer finite")

@@ -1,60 +1,60 @@
-"""The command part that all training stages share: data to the device, tracking, resuming, writing."""
+"""The command part that all training stages share: parameters, device, tracking, resuming, writing."""
 
 import re
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from dbgan import checkpoint, distributed, outputs, settings, tracking, utils
 from dbgan.data.batches import Batches
-from dbgan.settings import Params
 from dbgan.training.loop import Training, TrainParams, fit
 from dbgan.training.state import unfinished
 
 PROJECT = Path(__file__).parents[2]
 
 
-def train(
-    stage: str,
-    values: dict[str, Any],
-    used: list[str],
-    inputs: list[str],
-    training: Training,
-    recipe: tuple[str, Params | dict[str, Any]],
-    data: Batches,
-    p: TrainParams,
-    device: torch.device,
-    paths: tuple[Path, Path, Path],
-    **figures: str,
-) -> None:
-    """Fit `training` and write its weights, metrics (the last row of the curve and `figures`) and curve to `paths`.
+class Job:
+    """A training stage: all of params.yaml, the device, and the files for weights, metrics and curve."""
 
-    values: all of params.yaml; used: its keys that the result depends on; inputs: digests of the files that it depends
-    on; recipe: name and config of the network that is trained. Full memory ends it with the keys to lower.
-    """
-    out, metrics, curve = paths
-    section = f"{stage}.batch (or scales.{values['scale']}.{stage}.patch)"
-    advice = f"lower {section}, raise accumulate instead, or set {stage}.checkpointing: true"
-    # The sections that say where weights come from are left out: their digest is among the inputs.
-    determines = [
-        code(stage, recipe[0]),
-        {key: values[key] for key in used if key not in ("perceptual", "archives")},
-        *inputs,
-    ]
-    with (
-        tracking.run(stage, values, used) as log,
-        unfinished(stage, determines) as state,
-        utils.out_of_memory(advice),
-    ):
-        trained = fit(training, data, p, values["seed"], device, state, log.metrics)
-        if distributed.is_main():
-            with utils.atomic_write(out) as part:
-                checkpoint.save(part, trained, *recipe)
-            columns = dict.fromkeys(name for row in state.rows for name in row)
-            outputs.write_csv(curve, [dict.fromkeys(columns, 0.0) | row for row in state.rows])
-            outputs.write_json(metrics, state.rows[-1] | figures)
-            log.files(metrics, curve)
+    def __init__(self, stage: str, params: Path, out: Path, metrics: Path, curve: Path) -> None:
+        self.stage, self.out, self.metrics, self.curve = stage, out, metrics, curve
+        self.values = settings.load(params)
+        self.common = settings.top(self.values, settings.Common)
+        self.device = outputs.device(self.common.threads)
+
+    def train(
+        self,
+        training: Training,
+        p: TrainParams,
+        data: Batches,
+        recipe: tuple[str, Any],
+        used: list[str],
+        **figures: str,
+    ) -> None:
+        """Fit `training` and write weights, curve and metrics: the curve's last row and `figures`.
+
+        recipe: name and config of the trained network; used: the keys of params.yaml that the result depends on.
+        Full memory ends it with the keys to lower.
+        """
+        batch = f"{self.stage}.batch (or scales.{self.values['scale']}.{self.stage}.patch)"
+        advice = f"lower {batch}, raise accumulate instead, or set {self.stage}.checkpointing: true"
+        # Where VGG's weights come from does not count: their digest, one of the figures, does.
+        values = {key: self.values[key] for key in used if key != "archives"}
+        if "perceptual" in values:
+            values["perceptual"] = values["perceptual"]["width"]
+        determines = [code(self.stage, recipe[0]), values, data.digests, figures]
+        with (
+            tracking.run(self.stage, self.values, used) as log,
+            unfinished(self.stage, determines) as state,
+            utils.out_of_memory(advice),
+        ):
+            trained = fit(training, data, p, self.common.seed, self.device, state, log.metrics)
+            if distributed.is_main():
+                with utils.atomic_write(self.out) as part:
+                    checkpoint.save(part, trained, *recipe)
+                columns = dict.fromkeys(name for row in state.rows for name in row)
+                outputs.write_csv(self.curve, [dict.fromkeys(columns, 0.0) | row for row in state.rows])
+                outputs.write_json(self.metrics, state.rows[-1] | figures)
+                log.files(self.metrics, self.curve)
 
 
 def code(stage: str, network: str) -> dict[str, str]:

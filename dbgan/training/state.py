@@ -53,19 +53,13 @@ class State:
         if not distributed.is_main():
             return
         states = {name: part.state_dict() for name, part in parts.items()}
-        part_path = self._path.with_suffix(".part")
         try:
-            with part_path.open("wb") as file:
+            with utils.atomic_write(self._path) as part, part.open("wb") as file:
                 torch.save({"parts": states, "updates": updates, "rows": self.rows}, file)
                 file.flush()
                 os.fsync(file.fileno())  # after a power cut too, the name stands for a whole file
-            part_path.replace(self._path)
-            folder = os.open(self._path.parent, os.O_RDONLY)
-            os.fsync(folder)
-            os.close(folder)
             self._updates = updates
         except (OSError, RuntimeError) as error:  # the latter from torch.save on a full disk
-            part_path.unlink(missing_ok=True)
             reason = getattr(error, "strerror", None) or " ".join(str(error).split())
             raise OSError(f"{self._path}: cannot save the training's state ({reason})") from None
 
@@ -74,8 +68,7 @@ class State:
 def unfinished(stage: str, determines: list) -> Iterator[State]:
     """The state folder of one training, locked: a second trainer of the same result is refused (ValueError).
 
-    `determines` is all that the result depends on (parameters, digests of inputs and code), as JSON values; PyTorch's
-    version is added here. A line is logged when the training starts anew beside a state that does not fit it.
+    determines: all that the result depends on, but for PyTorch's version, as JSON values.
     """
     text = json.dumps([stage, torch.__version__, determines], sort_keys=True)
     folder = utils.project_root() / ".state" / stage / hashlib.sha256(text.encode()).hexdigest()[:16]
@@ -83,12 +76,11 @@ def unfinished(stage: str, determines: list) -> Iterator[State]:
         yield State(folder)
         return
     folder.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder.with_suffix(".lock"))
     try:
-        lock.acquire(timeout=0)
+        lock = FileLock(folder.with_suffix(".lock")).acquire(timeout=0)
     except Timeout:
         raise ValueError(f"{folder}: another process is doing this very training; wait for it or stop it") from None
-    try:
+    with lock:
         left = [path.parent for path in sorted(folder.parent.glob("*/state.pt"))]
         if left and folder not in left:
             made = f"{', '.join(map(str, left))} belongs to other parameters, data, code or PyTorch"
@@ -96,5 +88,3 @@ def unfinished(stage: str, determines: list) -> Iterator[State]:
         folder.mkdir(exist_ok=True)
         yield State(folder)
         shutil.rmtree(folder)
-    finally:
-        lock.release()

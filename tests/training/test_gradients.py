@@ -125,15 +125,19 @@ def test_penalties_are_drawn_after_the_noise_maps_in_every_training():
     batch, draw = Photographs("cycle")[3], torch.Generator().manual_seed(SEED)
     (hand, _), (_, found) = TRAININGS["cycle"](objective="wgan-gp"), backward("cycle", objective="wgan-gp")
     sharp, _, real = batch
-    noise, _ = (hand.blur.draw_noise(sharp, draw) for _ in range(2))
-    fakes = hand.blur(sharp, noise), hand.deblur(real)
-    assert found["blur_critic"] == pytest.approx(penalised_loss(hand.blur_critic, real, fakes[0], draw), rel=1e-5)
-    assert found["sharp_critic"] == pytest.approx(penalised_loss(hand.sharp_critic, sharp, fakes[1], draw), rel=1e-5)
+    noise, _ = (hand.networks["blur"].draw_noise(sharp, draw) for _ in range(2))
+    fakes = hand.networks["blur"](sharp, noise), hand.networks["deblur"](real)
+    assert found["blur_critic"] == pytest.approx(
+        penalised_loss(hand.networks["blur_critic"], real, fakes[0], draw), rel=1e-5
+    )
+    assert found["sharp_critic"] == pytest.approx(
+        penalised_loss(hand.networks["sharp_critic"], sharp, fakes[1], draw), rel=1e-5
+    )
 
     draw = torch.Generator().manual_seed(SEED)
     (hand, _), (_, found) = TRAININGS["finetune"](objective="wgan-gp"), backward("finetune", objective="wgan-gp")
     blurred, sharp = Photographs("finetune")[3]
-    wanted = penalised_loss(hand.critic, sharp, hand.generator(blurred), draw)
+    wanted = penalised_loss(hand.networks["critic"], sharp, hand.networks["generator"](blurred), draw)
     assert found["critic"] == pytest.approx(wanted, rel=1e-5)
 
 
@@ -166,10 +170,10 @@ def test_the_pixel_phase_learns_the_pairs_and_leaves_the_critics_alone(name):
     assert all(has_no_gradient(network) for network in of_kind(training, "critic").values())
     hand, _ = TRAININGS[name]()
     sharp, blurred, _ = Photographs(name)[3]
-    noise = hand.blur.draw_noise(sharp, torch.Generator().manual_seed(SEED))
-    wanted = (hand.blur(sharp, noise) - blurred).abs().mean()
+    noise = hand.networks["blur"].draw_noise(sharp, torch.Generator().manual_seed(SEED))
+    wanted = (hand.networks["blur"](sharp, noise) - blurred).abs().mean()
     if name == "cycle":
-        wanted = wanted + (hand.deblur(blurred) - sharp).abs().mean()
+        wanted = wanted + (hand.networks["deblur"](blurred) - sharp).abs().mean()
     assert recorded == {"pixel": pytest.approx(wanted.item(), rel=1e-5)}
 
 
@@ -179,14 +183,14 @@ def test_the_paper_s_method_never_sees_a_pair():
 
 def test_pretraining_reaches_all_weights():
     training, _ = backward("pretrain")
-    assert without_gradient(training.generator) == []
+    assert without_gradient(training.networks["generator"]) == []
 
 
 @pytest.mark.parametrize("name", ["cycle", "paper"])
 def test_mode_seeking_compares_two_noise_maps_on_the_same_photographs(name):
     training, _ = TRAININGS[name]()
     seen, batch = [], Photographs(name)[3]
-    training.blur.register_forward_hook(lambda module, inputs, output: seen.append((*inputs, output)))
+    training.networks["blur"].register_forward_hook(lambda module, inputs, output: seen.append((*inputs, output)))
     *_, terms = training.losses(batch, torch.Generator().manual_seed(SEED), UPDATE)
     (_, noise, fake), (_, other_noise, other) = [call for call in seen if call[0].equal(batch[0])]
     assert not noise.equal(other_noise)

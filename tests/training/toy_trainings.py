@@ -70,15 +70,21 @@ def pretrain(**changes):
 def finetune(**changes):
     torch.manual_seed(0)
     p = finetune_params(**changes)
-    return Finetune(deblur(), critic(p.critic), features(), p), p
+    return Finetune(p, generator=deblur(), critic=critic(p.critic), features=features()), p
 
 
 def bgan(**changes):
     torch.manual_seed(0)
     p = bgan_params(**changes)
     if p.method == "cycle":
-        return CycleBgan(blur(), deblur(), critic(p.critic), critic(p.critic), features(), p), p
-    return TrainBgan(blur(), critic(p.critic), features(), p), p
+        networks = {
+            "blur": blur(),
+            "deblur": deblur(),
+            "blur_critic": critic(p.critic),
+            "sharp_critic": critic(p.critic),
+        }
+        return CycleBgan(p, features=features(), **networks), p
+    return TrainBgan(p, blur=blur(), critic=critic(p.critic), features=features()), p
 
 
 # name -> function of changed parameters that makes (training, parameters)

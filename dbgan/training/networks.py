@@ -1,0 +1,25 @@
+"""What a training against critics needs beside its generators: critics, and features for the perceptual loss."""
+
+from typing import Any
+
+import torch
+from torch import nn
+
+from dbgan import settings
+from dbgan.data import download
+from dbgan.models.build import gaussian_init
+from dbgan.models.critics import CriticConfig, build_critic
+from dbgan.models.vgg import PerceptualParams, VGGFeatures
+from dbgan.training.adversarial import AdversarialParams
+
+
+def new_critic(p: AdversarialParams, luminance: bool, seed: int, std: float) -> nn.Module:
+    config = CriticConfig(kind=p.critic, width=p.critic_width, patch=p.patch, luminance=luminance)
+    return gaussian_init(build_critic(config), seed, std)
+
+
+def vgg_features(values: dict[str, Any], device: torch.device) -> tuple[VGGFeatures, str]:
+    """The features that params.yaml chooses, and the digest of their weights."""
+    p = settings.section(values, "perceptual", PerceptualParams)
+    weights, digest = download.vgg19(p.weights, settings.section(values, "archives", download.Archives).vgg19)
+    return VGGFeatures(p.model_copy(update={"weights": weights})).to(device), digest
