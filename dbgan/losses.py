@@ -24,7 +24,8 @@ EDGE_WEIGHT = 0.05
 def rbl_generator(real: Tensor, fake: Tensor) -> Tensor:
     """RBL, generator side: -[E log(1 - s(C(real) - E C(fake))) + E log s(C(fake) - E C(real))] / 2.
 
-    For BGAN real are real blurred photographs; for DBGAN, where the paper calls it RDBL, real sharp ones.
+    It pulls the sigmoid of real logits down from 1 and pushes that of fakes up from 0, towards 0.5 (paper, Fig. 3). For
+    BGAN real are real blurred photographs; for DBGAN, where the paper calls it RDBL, real sharp ones.
     """
     return (bce(real - fake.mean(), torch.zeros_like(real)) + bce(fake - real.mean(), torch.ones_like(fake))) / 2
 

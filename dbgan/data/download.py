@@ -1,5 +1,7 @@
 """Public archives and weights: downloaded once into .downloads/, compared by SHA-256, unpacked whole or not at all."""
 
+import errno
+import shutil
 import tarfile
 import zipfile
 from pathlib import Path
@@ -113,6 +115,9 @@ def _unpack(archive: Path, out: Path) -> None:
         tar = tarfile.is_tarfile(archive)
         opened: Any = tarfile.open if tar else zipfile.ZipFile
         with opened(archive) as file, atomic_write(out) as part:
+            size = sum(member.size for member in file) if tar else sum(member.file_size for member in file.infolist())
+            if size > (free := shutil.disk_usage(out.parent).free):
+                raise OSError(errno.ENOSPC, f"{size / 1e9:.1f} GB to unpack, {free / 1e9:.1f} GB free", str(out.parent))
             file.extractall(part, **({"filter": "data"} if tar else {}))
     except Exception as error:  # both formats' libraries raise errors of many kinds for damaged files
         if isinstance(error, OSError) and error.errno:

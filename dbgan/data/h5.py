@@ -32,6 +32,13 @@ class _Disk(io.FileIO):
             self.error = error
         return len(data)
 
+    def truncate(self, size: int | None = None) -> int:
+        try:
+            return super().truncate(size)
+        except OSError as error:
+            self.error = self.error or error
+            return size or 0
+
     def check(self) -> None:
         if self.error:
             raise OSError(self.error.errno, self.error.strerror, str(self.name))

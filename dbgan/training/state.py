@@ -58,6 +58,9 @@ class State:
                 torch.save({"parts": states, "updates": updates, "rows": self.rows}, file)
                 file.flush()
                 os.fsync(file.fileno())  # after a power cut too, the name stands for a whole file
+            folder = os.open(self._path.parent, os.O_RDONLY)
+            os.fsync(folder)
+            os.close(folder)
             self._updates = updates
         except (OSError, RuntimeError) as error:  # the latter from torch.save on a full disk
             reason = getattr(error, "strerror", None) or " ".join(str(error).split())
