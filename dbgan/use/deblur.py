@@ -1,13 +1,12 @@
 """Deblur photographs: python -m dbgan deblur photo.jpg --out restored"""
 
-from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import torch
 import typer
 
-from dbgan import outputs, settings, utils
+from dbgan import settings, utils
 from dbgan.data import download
 from dbgan.models.build import DEBLUR
 from dbgan.models.released import load_released
@@ -34,15 +33,12 @@ def main(
     python -m dbgan deblur photo.jpg --out restored
     python -m dbgan deblur holidays "scans/*.tif" --out restored --ensemble
     python -m dbgan deblur photo.jpg --out restored --released nafnet NAFNet-GoPro-width64.pth
-    python -m dbgan deblur photo.jpg --out restored --released dbgan authors
     """
     if model and released:
         raise typer.BadParameter("--model and --released: name one network, not two")
     jobs = batch.jobs(inputs, out, lambda path: [out / photo_files.written_as(path)])
     network = authors_network(*released) if released else batch.network(model, "dbgan.safetensors", DEBLUR)
-    device = outputs.device(torch.get_num_threads())
-    network.to(device)
-    restore = partial(inference.restore, network, margin=batch.MARGIN, tile=tile, device=device, ensemble=ensemble)
+    restore = batch.restorer(network, tile, ensemble=ensemble)
     batch.each(jobs, lambda photo, source, target: restore(photo.pixels, name=source.name), force, "deblur")
 
 
