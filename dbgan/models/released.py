@@ -70,36 +70,38 @@ def sizes_of(name: str, tensors: dict[str, Tensor]) -> dict[str, Any]:
     def count(pattern: str) -> int:  # of the different values that its group takes
         return len({match[1] for key in tensors if (match := re.match(pattern, key))})
 
-    width = {key.removesuffix(".weight"): len(value) for key, value in tensors.items() if value.ndim}
+    def width(layer: str) -> int:
+        return tensors[f"{layer}.weight"].shape[0]
+
     statistics = any(key.endswith(".running_mean") for key in tensors)
     match name:
         case "dbgan":
-            sizes = {"width": width["model.0"], "growth": width["model.1.sub1.0.RDB1.conv1.0"], "downsample": 1}
+            sizes = {"width": width("model.0"), "growth": width("model.1.sub1.0.RDB1.conv1.0"), "downsample": 1}
             return sizes | {"blocks": count(r"model\.1\.sub1\.(\d+)")}
         case "srresnet":
             blocks = count(r"model\.1\.sub\.(\d+)\.res\.")
-            return {"width": width["model.0"], "blocks": blocks, "batch_norm": statistics, "skip": False}
+            return {"width": width("model.0"), "blocks": blocks, "batch_norm": statistics, "skip": False}
         case "deblurgan":
             blocks = count(r"model\.(\d+)\.conv_block\.")
             dropout = count(r"model\.\d+\.conv_block\.(6)\.(?:weight|bias)") > 0
-            return {"width": width["model.1"], "blocks": blocks, "dropout": dropout, "running_statistics": statistics}
+            return {"width": width("model.1"), "blocks": blocks, "dropout": dropout, "running_statistics": statistics}
         case "sftnet":
             channels = tensors["CondNet.0.weight"].shape[1]
-            condition = {"condition_channels": channels, "condition_width": width["CondNet.0"]}
-            sizes = {"width": width["conv0"], "blocks": count(r"sft_branch\.(\d+)\.sft\d")}
-            return sizes | condition | {"shared_channels": width["CondNet.8"]}
+            condition = {"condition_channels": channels, "condition_width": width("CondNet.0")}
+            sizes = {"width": width("conv0"), "blocks": count(r"sft_branch\.(\d+)\.sft\d")}
+            return sizes | condition | {"shared_channels": width("CondNet.8")}
         case "mprnet":
-            features = width["shallow_feat1.0"]
-            reduction = features // width["shallow_feat1.1.CA.conv_du.0"]  # where that divides it
+            features = width("shallow_feat1.0")
+            reduction = features // width("shallow_feat1.1.CA.conv_du.0")  # where that divides it
             blocks = count(r"stage3_orsnet\.orb1\.body\.(\d+)\.CA\.")
             growths = {"unet_growth": "stage1_encoder.down12.down.1", "orsnet_growth": "concat23"}
-            sizes = {key: width[layer] - features for key, layer in growths.items()}
+            sizes = {key: width(layer) - features for key, layer in growths.items()}
             return sizes | {"width": features, "blocks": blocks, "reduction": reduction, "parts": 2}
         case _:  # nafnet; no file shows train_size: local pooling is a choice in use
             levels, halves = range(count(r"downs\.(\d+)\.")), ("encoder", "decoder")
             blocks_of = {f"{half}_blocks": [count(rf"{half}s\.{k}\.(\d+)\.") for k in levels] for half in halves}
             middle = count(r"middle_blks\.(\d+)\.")
-            return blocks_of | {"width": width["intro"], "middle_blocks": middle, "train_size": None}
+            return blocks_of | {"width": width("intro"), "middle_blocks": middle, "train_size": None}
 
 
 def authors_name(name: str, key: str, sizes: dict[str, Any]) -> str:
@@ -133,15 +135,13 @@ def renames(name: str, sizes: dict[str, Any]) -> list[tuple[str, str | Callable[
             return [
                 (r"^tail", f"model.{17 + sizes['blocks']}"),
                 (r"^blocks\.(\d+)", lambda m: f"model.{10 + int(m[1])}.conv_block"),
-                (r"(head|first|second)\.(conv|norm)", lambda m: f"{at[m[1]] + (m[2] == 'norm')}"),
-                (r"(down|up)\.(\d)\.(conv|norm)", lambda m: f"{at[m[1]] + 3 * int(m[2]) + (m[3] == 'norm')}"),
+                (r"([a-z]+)(?:\.(\d))?\.(conv|norm)", lambda m: f"{at[m[1]] + 3 * int(m[2] or 0) + (m[3] == 'norm')}"),
                 (r"^\d", r"model.\g<0>"),
             ]
         case "sftnet":  # xinntao/SFTGAN, SFT_Net
             parts = {"head": "conv0", "trunk": "sft_branch", "tail": "HR_branch", "condition_network": "CondNet"}
             return [
-                (r"transforms\.(\d)", r"sft\1"),
-                (r"convs\.(\d)", r"conv\1"),
+                (r"(transform|conv)s\.(\d)", lambda m: f"{m[1].replace('transform', 'sft')}{m[2]}"),
                 (r"(scale|shift)\.([02])", lambda m: f"SFT_{m[1]}_conv{int(m[2]) // 2}"),
                 (r"^(head|trunk|tail|condition_network)", lambda m: parts[m[1]]),
             ]
@@ -157,9 +157,7 @@ def renames(name: str, sizes: dict[str, Any]) -> list[tuple[str, str | Callable[
                 (r"\.ups\.(\d)\.conv", lambda m: f".up{int(m[1]) + 2}{int(m[1]) + 1}.up.1"),
                 (r"\.skips\.(\d)", lambda m: f".skip_attn{int(m[1]) + 1}"),
                 (r"^attention(\d)", lambda m: f"sam{m[1]}{int(m[1]) + 1}"),
-                (r"\.features\.", ".conv1."),
-                (r"\.image\.", ".conv2."),
-                (r"\.mask\.", ".conv3."),
+                (r"\.(features|image|mask)\.", lambda m: f".conv{1 + ['features', 'image', 'mask'].index(m[1])}."),
                 (r"^merge(\d)", lambda m: f"concat{int(m[1]) - 1}{m[1]}"),
                 (r"^tail3\.", "tail."),
                 (r"fusions\.(\d)\.from_(...)oder\.weight", lambda m: f"csff_{m[2]}{int(m[1]) + 1}.weight"),

@@ -17,8 +17,6 @@ from dbgan import checkpoint, outputs, utils
 from dbgan.data import photos
 from dbgan.use import inference, photo_files
 
-MARGIN = 16  # pixels mirrored around a photograph, as `evaluate.margin` in params.yaml
-
 Inputs = Annotated[list[str], typer.Argument(metavar="INPUT", help='Photographs, folders, or patterns ("*.jpg").')]
 Tile = Annotated[int, typer.Option(min=32, help="Pixels a side of the tiles: larger ones need more memory.")]
 Force = Annotated[bool, typer.Option("--force", help="Make results anew that are there already.")]
@@ -63,8 +61,8 @@ def photographs(inputs: list[str], out: Path) -> list[tuple[Path, Path]]:
 
 
 def restorer(network: torch.nn.Module, tile: int, **options: Any) -> Callable[..., np.ndarray]:
-    device = outputs.device(torch.get_num_threads())
-    return partial(inference.restore, network.to(device), margin=MARGIN, tile=tile, device=device, **options)
+    device = outputs.device(torch.get_num_threads())  # the margin is `evaluate.margin` in params.yaml
+    return partial(inference.restore, network.to(device), margin=16, tile=tile, device=device, **options)
 
 
 def network(weights: Path | None, default: str, names: Collection[str]) -> torch.nn.Module:

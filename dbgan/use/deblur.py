@@ -26,8 +26,7 @@ def main(
 ) -> None:
     """Deblur photographs.
 
-    Format, size, 16 bits, transparency, EXIF data and colour profile are kept; pixels are turned upright. Exit code 0:
-    all done, 1: some failed, each with one line that says why, 2: wrong options.
+    Size, 16 bits, transparency, EXIF data and colour profile are kept. Exit code 0: all done, 1: some failed.
 
     \b
     python -m dbgan deblur photo.jpg --out restored
@@ -47,8 +46,8 @@ def authors_network(name: str, file: Path) -> torch.nn.Module:
     if name == "sftnet":
         raise ValueError("SFTGAN's network enlarges and needs a map of what is where; it does not deblur")
     if (name, file) == ("dbgan", Path("authors")):
-        values = settings.load(utils.project_root() / "params.yaml")
-        archives = settings.section(values, "archives", download.Archives)
+        params = settings.load(utils.project_root() / "params.yaml")
+        archives = settings.section(params, "archives", download.Archives)
         file = download.fetch(archives.authors_dbgan, "archives.authors_dbgan")
     changes = {"train_size": 256} if name == "nafnet" else {}  # as its authors test on GoPro (TLC)
     network = load_released(name, file, **changes)

@@ -44,39 +44,34 @@ def read(path: Path) -> Photo:
     """A photograph; of several pictures the first. Raises ValueError also where its name's format cannot hold it."""
     form = Image.registered_extensions().get(written_as(path).suffix.lower(), "").replace("MPO", "JPEG")
     with photos.opened(path) as image:
-        photo = _decode(image, path, form)
+        notes = [f"the first of {n} pictures"] if (n := getattr(image, "n_frames", 1)) > 1 else []
+        pixels, icc = _sixteen_bits(image, path), image.info.get("icc_profile")
+        exif = Image.Exif()
+        try:  # before the pixels, with which Pillow turns a TIFF file and drops its orientation
+            kept = image.getexif()
+            for tag in set(kept) - DESCRIPTIVE if image.format == "TIFF" else ():
+                del kept[tag]
+            exif.load(kept.tobytes() if kept else b"")
+        except Exception:  # of nearly every kind
+            exif, notes = Image.Exif(), [*notes, "damaged EXIF data are left out"]
+        turn = photos.UPRIGHT.get(exif.get(photos.ORIENTATION, 1))
+        if pixels is not None:
+            pixels = turn(pixels) if turn else pixels
+        else:
+            image.load()
+            pixels = turn(_levels(image)) if turn and image.format != "TIFF" else _levels(image)
+            if image.mode in ("CMYK", "YCbCr", "LAB", "HSV"):
+                icc, notes = None, [*notes, f"{image.mode} written as RGB"]
+        pixels, alpha = np.split(pixels, [3 if pixels.shape[2] > 2 else 1], axis=2)
+        if alpha.size and form in OPAQUE:
+            alpha, notes = alpha[..., :0], [*notes, f"{form} files have no transparency, it is dropped"]
+        if exif:
+            exif[photos.ORIENTATION] = 1
+        sampling = max(get_sampling(image), 0) if image.format in ("JPEG", "MPO") else 0
     if form not in Image.SAVE:
         raise ValueError(f"{path}: no photographs are written as {path.suffix or 'files without a suffix'}")
-    if photo.pixels.dtype == np.uint16 and form not in DEEP:
+    if pixels.dtype == np.uint16 and form not in DEEP:
         raise ValueError(f"{path}: {form} files do not hold its 16 bits; give it the name of a PNG or TIFF file")
-    return photo
-
-
-def _decode(image: Image.Image, path: Path, form: str) -> Photo:
-    notes = [f"the first of {n} pictures"] if (n := getattr(image, "n_frames", 1)) > 1 else []
-    pixels, icc = _sixteen_bits(image, path), image.info.get("icc_profile")
-    exif = Image.Exif()
-    try:  # before the pixels, with which Pillow turns a TIFF file and drops its orientation
-        kept = image.getexif()
-        for tag in set(kept) - DESCRIPTIVE if image.format == "TIFF" else ():
-            del kept[tag]
-        exif.load(kept.tobytes() if kept else b"")
-    except Exception:  # of nearly every kind
-        exif, notes = Image.Exif(), [*notes, "damaged EXIF data are left out"]
-    turn = photos.UPRIGHT.get(exif.get(photos.ORIENTATION, 1))
-    if pixels is not None:
-        pixels = turn(pixels) if turn else pixels
-    else:
-        image.load()
-        pixels = turn(_levels(image)) if turn and image.format != "TIFF" else _levels(image)
-        if image.mode in ("CMYK", "YCbCr", "LAB", "HSV"):
-            icc, notes = None, [*notes, f"{image.mode} written as RGB"]
-    pixels, alpha = np.split(pixels, [3 if pixels.shape[2] > 2 else 1], axis=2)
-    if alpha.size and form in OPAQUE:
-        alpha, notes = alpha[..., :0], [*notes, f"{form} files have no transparency, it is dropped"]
-    if exif:
-        exif[photos.ORIENTATION] = 1
-    sampling = max(get_sampling(image), 0) if image.format in ("JPEG", "MPO") else 0
     return Photo(pixels, alpha, icc, exif.tobytes() if exif else b"", sampling, bool(turn), form, ", ".join(notes))
 
 

@@ -1,17 +1,16 @@
 """The trained generator as an MLflow model, which tracking.py logs as code: see docs/serving.md."""
 
 import base64
-import io
 import threading
 from pathlib import Path
 from typing import Any
 
+import imagecodecs
 import mlflow
 import numpy as np
 import torch
 from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
 from mlflow.pyfunc.model import PythonModel
-from PIL import Image
 
 from dbgan import checkpoint
 from dbgan.data import photos
@@ -42,9 +41,7 @@ class Restorer(PythonModel):
         if isinstance(data, str):
             return base64.b64encode(self.restored(base64.b64decode(data))).decode()
         if isinstance(data, bytes):
-            png = io.BytesIO()
-            Image.fromarray(self.restored(photos.decode(data, "the image")[0])).save(png, "PNG")
-            return png.getvalue()
+            return imagecodecs.png_encode(self.restored(photos.decode(data, "the image")[0]))
         images = np.asarray(data)
         if images.ndim == 4:
             return np.stack([self.restored(image) for image in images])
