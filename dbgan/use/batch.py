@@ -5,29 +5,28 @@ import os
 import sys
 import warnings
 from collections.abc import Callable, Collection
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import torch
 import typer
 
-from dbgan import checkpoint, utils
+from dbgan import checkpoint, outputs, utils
 from dbgan.data import photos
-from dbgan.use import photo_files
-
-MARGIN = 16  # pixels mirrored around a photograph, as `evaluate.margin` in params.yaml
+from dbgan.use import inference, photo_files
 
 Inputs = Annotated[list[str], typer.Argument(metavar="INPUT", help='Photographs, folders, or patterns ("*.jpg").')]
 Tile = Annotated[int, typer.Option(min=32, help="Pixels a side of the tiles: larger ones need more memory.")]
 Force = Annotated[bool, typer.Option("--force", help="Make results anew that are there already.")]
 
 Job = tuple[Path, list[Path]]  # a photograph and the files that it becomes
+Work = Callable[[photo_files.Photo, Path, Path], np.ndarray]  # a photograph, its file and the target -> pixels
 
 
 def jobs(inputs: list[str], out: Path, targets: Callable[[Path], list[Path]]) -> list[Job]:
-    """Each photograph that `inputs` name, and the files that it becomes by its path in `out`. Raises ValueError where
-    two would become the same file, or one would take an input's place."""
+    """The photographs that `inputs` name and the files that each becomes: no other's, and in no input's place."""
     if out.exists() and not out.is_dir():
         raise ValueError(f"{out}: is no folder")
     all_jobs = [(file, targets(name)) for file, name in photographs(inputs, out)]
@@ -43,18 +42,15 @@ def jobs(inputs: list[str], out: Path, targets: Callable[[Path], list[Path]]) ->
 
 
 def photographs(inputs: list[str], out: Path) -> list[tuple[Path, Path]]:
-    """Files, folders and patterns such as "*.jpg" -> each photograph and its path in the folder of results. What lies
-    in `out` is no input, unless it is named itself. Raises ValueError for an input that gives none."""
+    """Each photograph and its path among the results. What lies in `out` is no input unless it is named itself."""
 
     def outside(path: Path) -> bool:
         return not path.resolve().is_relative_to(out.resolve())
 
     listed: dict[tuple[Path, Path], tuple[Path, Path]] = {}
     for given in inputs:
-        paths = [Path(given)]
-        if not paths[0].exists():
-            matches = map(Path, sorted(glob.glob(given, recursive=True)))  # noqa: PTH207 - Path.glob: none absolute
-            paths = [path for path in matches if outside(path)]
+        matches = map(Path, sorted(glob.glob(given, recursive=True)))  # noqa: PTH207 - Path.glob: none absolute
+        paths = [Path(given)] if Path(given).exists() else list(filter(outside, matches))
         pairs = [(path, Path(path.name)) for path in paths if not path.is_dir()]
         for folder in filter(Path.is_dir, paths):
             pairs += [(folder / name, name) for name in photos.find(folder) if outside(folder / name)]
@@ -62,6 +58,11 @@ def photographs(inputs: list[str], out: Path) -> list[tuple[Path, Path]]:
             raise ValueError(f"{given}: there are no such photographs, or only in {out}")
         listed |= {(file.resolve(), name): (file, name) for file, name in pairs}
     return list(listed.values())
+
+
+def restorer(network: torch.nn.Module, tile: int, **options: Any) -> Callable[..., np.ndarray]:
+    device = outputs.device(torch.get_num_threads())  # the margin is `evaluate.margin` in params.yaml
+    return partial(inference.restore, network.to(device), margin=16, tile=tile, device=device, **options)
 
 
 def network(weights: Path | None, default: str, names: Collection[str]) -> torch.nn.Module:
@@ -72,18 +73,13 @@ def network(weights: Path | None, default: str, names: Collection[str]) -> torch
     return checkpoint.load(weights or trained, names)
 
 
-def each(
-    all_jobs: list[Job], work: Callable[[photo_files.Photo, Path, Path], np.ndarray], force: bool, verb: str
-) -> None:
-    """Write all results that are not there yet: the pixels that `work` makes of a photograph, its file and the target.
-
-    A photograph that fails costs one line on stderr; the others go on, and the exit code is 1 at the end.
-    """
+def each(all_jobs: list[Job], work: Work, force: bool, verb: str) -> None:
+    """Write the results that are not there. A photograph that fails costs one line on stderr and exit code 1."""
     warnings.filterwarnings("ignore", module=r"PIL\.")  # about odd files; notes say what matters
     kept = failed = 0
     bar = utils.progress(all_jobs, desc=verb, unit="photo")
     for file, targets in bar:
-        missing = targets if force else [target for target in targets if not target.exists()]
+        missing = [target for target in targets if force or not target.exists()]
         kept += len(targets) - len(missing)
         if not missing:
             continue

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 import typer
 
-from dbgan import outputs, utils
+from dbgan import utils
 from dbgan.models.build import BLUR
 from dbgan.use import batch, inference, photo_files
 
@@ -27,9 +27,8 @@ def main(
 ) -> None:
     """Blur sharp photographs realistically: training pairs for any network.
 
-    Writes OUT/blur/<name>_<k> and, of the same name, OUT/sharp/<name>_<k>: the photograph itself, linked where the file
-    system can, or written upright where it is stored turned. A blur depends on the seed, the photograph's path in its
-    folder and k, not on the other photographs.
+    Writes OUT/blur/<name>_<k> and OUT/sharp/<name>_<k>, the upright photograph, linked where possible. A blur depends
+    on the seed, the photograph's path in its folder and k, not on the other photographs.
 
     \b
     python -m dbgan blur photos --out pairs --variants 4
@@ -41,14 +40,13 @@ def main(
 
     jobs = batch.jobs(inputs, out, targets)
     network = batch.network(model, "bgan.safetensors", BLUR)
-    device = outputs.device(torch.get_num_threads())
-    network.to(device)
+    restore = batch.restorer(network, tile)
 
     def work(photo: photo_files.Photo, source: Path, target: Path) -> np.ndarray:
         name = target.relative_to(out / "blur")
         digest = hashlib.sha256(f"{seed}/{name.as_posix()}".encode()).digest()
         noise = partial(network.draw_noise, generator=torch.Generator().manual_seed(int.from_bytes(digest[:7])))
-        pixels = inference.restore(network, photo.pixels, batch.MARGIN, tile, device, noise, name=target.name)
+        pixels = restore(photo.pixels, noise=noise, name=target.name)
         sharp = out / "sharp" / name.with_suffix(name.suffix if photo.turned else source.suffix)
         with utils.atomic_write(sharp) as part:
             if photo.turned:  # who reads pixels alone would get pairs of unlike sides

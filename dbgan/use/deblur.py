@@ -1,13 +1,12 @@
 """Deblur photographs: python -m dbgan deblur photo.jpg --out restored"""
 
-from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import torch
 import typer
 
-from dbgan import outputs, settings, utils
+from dbgan import settings, utils
 from dbgan.data import download
 from dbgan.models.build import DEBLUR
 from dbgan.models.released import load_released
@@ -27,22 +26,18 @@ def main(
 ) -> None:
     """Deblur photographs.
 
-    Format, size, 16 bits, transparency, EXIF data and colour profile are kept; pixels are turned upright. Exit code 0:
-    all done, 1: some failed, each with one line that says why, 2: wrong options.
+    Size, 16 bits, transparency, EXIF data and colour profile are kept. Exit code 0: all done, 1: some failed.
 
     \b
     python -m dbgan deblur photo.jpg --out restored
     python -m dbgan deblur holidays "scans/*.tif" --out restored --ensemble
     python -m dbgan deblur photo.jpg --out restored --released nafnet NAFNet-GoPro-width64.pth
-    python -m dbgan deblur photo.jpg --out restored --released dbgan authors
     """
     if model and released:
         raise typer.BadParameter("--model and --released: name one network, not two")
     jobs = batch.jobs(inputs, out, lambda path: [out / photo_files.written_as(path)])
     network = authors_network(*released) if released else batch.network(model, "dbgan.safetensors", DEBLUR)
-    device = outputs.device(torch.get_num_threads())
-    network.to(device)
-    restore = partial(inference.restore, network, margin=batch.MARGIN, tile=tile, device=device, ensemble=ensemble)
+    restore = batch.restorer(network, tile, ensemble=ensemble)
     batch.each(jobs, lambda photo, source, target: restore(photo.pixels, name=source.name), force, "deblur")
 
 
@@ -51,8 +46,8 @@ def authors_network(name: str, file: Path) -> torch.nn.Module:
     if name == "sftnet":
         raise ValueError("SFTGAN's network enlarges and needs a map of what is where; it does not deblur")
     if (name, file) == ("dbgan", Path("authors")):
-        values = settings.load(utils.project_root() / "params.yaml")
-        archives = settings.section(values, "archives", download.Archives)
+        params = settings.load(utils.project_root() / "params.yaml")
+        archives = settings.section(params, "archives", download.Archives)
         file = download.fetch(archives.authors_dbgan, "archives.authors_dbgan")
     changes = {"train_size": 256} if name == "nafnet" else {}  # as its authors test on GoPro (TLC)
     network = load_released(name, file, **changes)

@@ -1,13 +1,9 @@
-"""Photographs read and written with all that belongs to them: 16 bits, transparency, colour profile, camera data.
-
-The pipeline itself reads photographs as 8-bit RGB, see data/photos.py. Both accept and refuse the same files.
-"""
+"""Photographs read and written with all that belongs to them; for the pipeline data/photos.py reads the same files."""
 
 import io
 import zlib
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import imagecodecs
 import numpy as np
@@ -20,19 +16,17 @@ from dbgan.data import photos
 
 # TIFF tags about the photograph and its camera; the others lay out the file, or hold layers of the blurred photograph.
 DESCRIPTIVE = {270, 271, 272, 274, 282, 283, 296, 305, 306, 315, 316, 33432, ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo}
-LOSSY = {"JPEG", "WEBP", "AVIF", "HEIF"}
 PNG_HEADER = 33  # bytes of the signature and of the chunk that must come first
 JPEG2000_SIZE, DEPTH_AT = b"\xff\x4f\xff\x51", 42  # its header begins so; there is the first channel's depth less 1
 DEEP = {"PNG", "TIFF", "PPM", "JPEG2000"}  # formats that keep 16 bits
 OPAQUE = {"JPEG", "PPM", "BMP"}  # formats without transparency
 
 
-@dataclass(frozen=True)
-class Photo:
+class Photo(NamedTuple):
     """A photograph, upright, and what is kept of its file."""
 
     pixels: np.ndarray  # (H, W, 3) RGB or (H, W, 1) grey, uint8 or uint16
-    alpha: np.ndarray | None  # (H, W, 1), the same type
+    alpha: np.ndarray  # (H, W, 1), or (H, W, 0) without transparency, the same type
     icc: bytes | None  # colour profile
     exif: bytes  # camera data with orientation 1 and no thumbnail; empty when there are none
     sampling: int  # of a JPEG's colours, as Pillow numbers it
@@ -47,55 +41,42 @@ def written_as(path: Path) -> Path:
 
 
 def read(path: Path) -> Photo:
-    """A photograph of any format that the pipeline takes; of several pictures the first.
-
-    Raises ValueError naming the file when it cannot be read, or when the format of its name cannot hold it: before any
-    work is done.
-    """
-    form = Image.registered_extensions().get(written_as(path).suffix.lower(), "")
-    form = form.replace("MPO", "JPEG")  # several JPEG pictures
+    """A photograph; of several pictures the first. Raises ValueError also where its name's format cannot hold it."""
+    form = Image.registered_extensions().get(written_as(path).suffix.lower(), "").replace("MPO", "JPEG")
     with photos.opened(path) as image:
-        photo = _decode(image, path, form)
+        notes = [f"the first of {n} pictures"] if (n := getattr(image, "n_frames", 1)) > 1 else []
+        pixels, icc = _sixteen_bits(image, path), image.info.get("icc_profile")
+        exif = Image.Exif()
+        try:  # before the pixels, with which Pillow turns a TIFF file and drops its orientation
+            kept = image.getexif()
+            for tag in set(kept) - DESCRIPTIVE if image.format == "TIFF" else ():
+                del kept[tag]
+            exif.load(kept.tobytes() if kept else b"")
+        except Exception:  # of nearly every kind
+            exif, notes = Image.Exif(), [*notes, "damaged EXIF data are left out"]
+        turn = photos.UPRIGHT.get(exif.get(photos.ORIENTATION, 1))
+        if pixels is not None:
+            pixels = turn(pixels) if turn else pixels
+        else:
+            image.load()
+            pixels = turn(_levels(image)) if turn and image.format != "TIFF" else _levels(image)
+            if image.mode in ("CMYK", "YCbCr", "LAB", "HSV"):
+                icc, notes = None, [*notes, f"{image.mode} written as RGB"]
+        pixels, alpha = np.split(pixels, [3 if pixels.shape[2] > 2 else 1], axis=2)
+        if alpha.size and form in OPAQUE:
+            alpha, notes = alpha[..., :0], [*notes, f"{form} files have no transparency, it is dropped"]
+        if exif:
+            exif[photos.ORIENTATION] = 1
+        sampling = max(get_sampling(image), 0) if image.format in ("JPEG", "MPO") else 0
     if form not in Image.SAVE:
         raise ValueError(f"{path}: no photographs are written as {path.suffix or 'files without a suffix'}")
-    if photo.pixels.dtype == np.uint16 and form not in DEEP:
+    if pixels.dtype == np.uint16 and form not in DEEP:
         raise ValueError(f"{path}: {form} files do not hold its 16 bits; give it the name of a PNG or TIFF file")
-    return photo
-
-
-def _decode(image: Image.Image, path: Path, form: str) -> Photo:
-    notes = [f"the first of {n} pictures"] if (n := getattr(image, "n_frames", 1)) > 1 else []
-    pixels, icc = _sixteen_bits(image, path), image.info.get("icc_profile")
-    exif = Image.Exif()
-    try:  # before the pixels, with which Pillow turns a TIFF file and drops its orientation
-        kept = image.getexif()
-        for tag in set(kept) - DESCRIPTIVE if image.format == "TIFF" else ():
-            del kept[tag]
-        exif.load(kept.tobytes() if kept else b"")
-    except Exception:  # of nearly every kind
-        exif, notes = Image.Exif(), [*notes, "damaged EXIF data are left out"]
-    turn = photos.UPRIGHT.get(exif.get(photos.ORIENTATION, 1))
-    if pixels is not None:
-        pixels = turn(pixels) if turn else pixels
-    else:
-        image.load()
-        pixels = turn(_levels(image)) if turn and image.format != "TIFF" else _levels(image)
-        if image.mode in ("CMYK", "YCbCr", "LAB", "HSV"):
-            icc, notes = None, [*notes, f"{image.mode} written as RGB"]
-    colours = 3 if pixels.shape[2] > 2 else 1
-    alpha = np.ascontiguousarray(pixels[..., colours:]) if pixels.shape[2] > colours else None
-    if alpha is not None and form in OPAQUE:
-        alpha, notes = None, [*notes, f"{form} files have no transparency, it is dropped"]
-    pixels = np.ascontiguousarray(pixels[..., :colours])
-    if exif:
-        exif[photos.ORIENTATION] = 1
-    sampling = max(get_sampling(image), 0) if image.format in ("JPEG", "MPO") else 0
     return Photo(pixels, alpha, icc, exif.tobytes() if exif else b"", sampling, bool(turn), form, ", ".join(notes))
 
 
 def _sixteen_bits(image: Any, path: Path) -> np.ndarray | None:
-    """(H, W, C) uint16 of a photograph, opened by Pillow and not loaded yet, that has 16 bits which Pillow would read
-    as 8; None of any other. Not turned. Raises an error when it is damaged."""
+    """The levels, not turned, of a photograph whose 16 bits Pillow would read as 8; None of any other."""
     if image.mode not in ("RGB", "RGBA", "RGBX", "LA") or not image.tile:
         return None
     content = path.read_bytes()
@@ -115,8 +96,7 @@ def _sixteen_bits(image: Any, path: Path) -> np.ndarray | None:
 
 
 def _straight(levels: np.ndarray, extra: tuple[int, ...]) -> np.ndarray:
-    """Colours and, where there is one, the alpha that they are not multiplied by, of a TIFF file's channels. Of its
-    `extra` channels one that is no alpha, a mask for example, is left out."""
+    """A TIFF file's colours and the alpha that they are not multiplied by; other `extra` channels are left out."""
     levels, alpha = np.split(levels, [levels.shape[2] - len(extra)], axis=2)
     if not extra or extra[0] == tifffile.EXTRASAMPLE.UNSPECIFIED:
         return levels
@@ -136,12 +116,8 @@ def _levels(image: Image.Image) -> np.ndarray:
 
 
 def write(path: Path, photo: Photo, pixels: np.ndarray) -> None:
-    """Write `pixels`, made of those of `photo`, in its format with all that belongs to it.
-
-    JPEG, WebP, AVIF and HEIC in quality 95, a JPEG's colours sampled as in its original; other formats lose nothing.
-    """
-    if photo.alpha is not None:
-        pixels = np.concatenate([pixels, photo.alpha], axis=2)
+    """Write `pixels`, made of those of `photo`, in its format with all that belongs to it."""
+    pixels = np.ascontiguousarray(np.concatenate([pixels, photo.alpha], axis=2))
     levels = pixels[..., 0] if pixels.shape[2] == 1 else pixels
     if photo.form == "PNG":
         _write_png(path, levels, photo.icc, photo.exif)
@@ -152,16 +128,13 @@ def write(path: Path, photo: Photo, pixels: np.ndarray) -> None:
     elif photo.form == "PPM" and levels.dtype == np.uint16 and levels.ndim == 3:
         path.write_bytes(b"P6\n%d %d\n65535\n" % levels.shape[1::-1] + levels.astype(">u2").tobytes())
     else:
-        options: dict[str, Any] = {"icc_profile": photo.icc} if photo.icc else {}
-        options |= {"exif": photo.exif} if photo.exif else {}
-        options |= {"quality": 95} if photo.form in LOSSY else {}
-        options |= {"subsampling": photo.sampling} if photo.form == "JPEG" and levels.ndim == 3 else {}
-        Image.fromarray(levels).save(path, format=photo.form, **options)
+        options: dict[str, Any] = {"subsampling": photo.sampling} if photo.form == "JPEG" else {}
+        options |= {key: value for key, value in {"icc_profile": photo.icc, "exif": photo.exif}.items() if value}
+        Image.fromarray(levels).save(path, format=photo.form, quality=95, **options)
 
 
 def _write_png(path: Path, levels: np.ndarray, icc: bytes | None, exif: bytes) -> None:
-    """By libpng, which writes 16 bits. Photographs are too noisy to repeat themselves: run lengths pack them as small
-    as a full search, in a third of the time."""
+    """By libpng, for 16 bits. Run lengths pack noisy photographs as small as a full search, in a third of the time."""
     encoded = imagecodecs.png_encode(levels, strategy=zlib.Z_RLE, filter=imagecodecs.PNG.FILTER.PAETH)
     with path.open("wb") as file:
         file.write(encoded[:PNG_HEADER])
@@ -173,8 +146,7 @@ def _write_png(path: Path, levels: np.ndarray, icc: bytes | None, exif: bytes) -
 
 
 def _write_tiff(path: Path, pixels: np.ndarray, icc: bytes | None, exif: bytes) -> None:
-    """With all camera data, which neither Pillow nor tifffile write beside deflated pixels. But for the pixels a TIFF
-    file is what EXIF data are: one strip follows, of deflated differences of neighbours."""
+    """EXIF data are a TIFF file without pixels, which Pillow and tifffile cannot deflate beside them: add one strip."""
     height, width, channels = pixels.shape
     differences = imagecodecs.delta_encode(pixels, axis=1).astype(pixels.dtype.newbyteorder("<"))
     strip = imagecodecs.deflate_encode(differences.tobytes())

@@ -1,20 +1,16 @@
-"""The trained generator as an MLflow model: arrays or image files in, restored ones out; logged as code by tracking.py.
-
-mlflow models serve -m models:/dbgan/1 -h 127.0.0.1 -p 5001 --env-manager local
-"""
+"""The trained generator as an MLflow model, which tracking.py logs as code: see docs/serving.md."""
 
 import base64
-import io
 import threading
 from pathlib import Path
 from typing import Any
 
+import imagecodecs
 import mlflow
 import numpy as np
 import torch
 from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
 from mlflow.pyfunc.model import PythonModel
-from PIL import Image
 
 from dbgan import checkpoint
 from dbgan.data import photos
@@ -30,16 +26,14 @@ class Restorer(PythonModel):
         self.one_at_a_time = threading.Lock()
 
     def predict(self, context: Any, model_input, params: Any = None) -> Any:
-        """uint8 RGB (H, W, 3) or (N, H, W, 3) -> the same; bytes of an image file, also as base64 text -> a PNG alike;
-        a list or a table's first column of such files -> a list. Status 400 for others."""
+        """An array, an image file's bytes or base64 text, a list or table of files -> alike; else status 400."""
         data = model_input.iloc[:, 0].tolist() if hasattr(model_input, "iloc") else model_input
         data = data.tolist() if isinstance(data, np.ndarray) and data.dtype.kind in "UO" else data  # arrays of texts
         try:
             with self.one_at_a_time:
                 return self.restored(data)
         except (ValueError, TypeError) as error:
-            message = " ".join(str(error).split())
-            raise mlflow.MlflowException(message, error_code=INVALID_PARAMETER_VALUE) from None
+            raise mlflow.MlflowException(" ".join(str(error).split()), INVALID_PARAMETER_VALUE) from None
 
     def restored(self, data: Any) -> Any:
         if isinstance(data, list) and data and isinstance(data[0], bytes | str):
@@ -47,9 +41,7 @@ class Restorer(PythonModel):
         if isinstance(data, str):
             return base64.b64encode(self.restored(base64.b64decode(data))).decode()
         if isinstance(data, bytes):
-            png = io.BytesIO()
-            Image.fromarray(self.restored(photos.decode(data, "the image")[0])).save(png, "PNG")
-            return png.getvalue()
+            return imagecodecs.png_encode(self.restored(photos.decode(data, "the image")[0]))
         images = np.asarray(data)
         if images.ndim == 4:
             return np.stack([self.restored(image) for image in images])

@@ -36,8 +36,7 @@ SIZES = [
     *TINY.items(),
     ("dbgan", {"width": 3, "blocks": 12, "growth": 1, "downsample": 1}),
     ("srresnet", TINY["srresnet"] | {"blocks": 11, "batch_norm": False}),
-    ("deblurgan", TINY["deblurgan"] | {"dropout": False, "blocks": 11}),
-    ("deblurgan", TINY["deblurgan"] | {"dropout": False, "running_statistics": False}),
+    ("deblurgan", TINY["deblurgan"] | {"dropout": False, "running_statistics": False, "blocks": 11}),
     ("mprnet", TINY["mprnet"] | {"width": 10, "blocks": 1, "reduction": 3}),
     ("nafnet", TINY["nafnet"] | {"encoder_blocks": [2], "middle_blocks": 11, "decoder_blocks": [0]}),
 ]
