@@ -18,10 +18,9 @@ OTHER_HALF = {"train_bgan": {"dbgan/models/dbgan.py", "dbgan/models/sftnet.py"}}
 
 
 def imported(path: str) -> set[str]:
-    names = set()
-    for node in ast.walk(ast.parse((ROOT / path).read_text(encoding="utf-8"))):
-        if isinstance(node, ast.ImportFrom) and node.module:
-            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    nodes = ast.walk(ast.parse((ROOT / path).read_text(encoding="utf-8")))
+    imports = [node for node in nodes if isinstance(node, ast.ImportFrom) and node.module]
+    names = {f"{node.module}{name}" for node in imports for name in ["", *(f".{alias.name}" for alias in node.names)]}
     files = {name.replace(".", "/") + ".py" for name in names}
     return {file for file in files if file.startswith(("dbgan/", "stages/")) and (ROOT / file).is_file()} - EXEMPT
 

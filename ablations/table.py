@@ -94,8 +94,8 @@ def claims_table(figures: pd.DataFrame) -> str:
     for claim, one, other, key in plan.CLAIMS:
         label, sign, matters, _ = COMPARED[key]
         gains = difference(figures, one, other, key)
-        cells = [f"{gains.mean():+.3f}", "{:+.3f} to {:+.3f}".format(*interval(gains)), str(len(gains))]
         if len(gains):
+            cells = [f"{gains.mean():+.3f}", "{:+.3f} to {:+.3f}".format(*interval(gains)), str(len(gains))]
             rows.append([claim, f"{named(one)} less {named(other)}", label, *cells, answer(gains, sign, matters)])
     return markdown.table(rows)
 

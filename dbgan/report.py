@@ -111,13 +111,11 @@ def _json(path: Path) -> Row:
 
 
 def _csv(path: Path) -> pd.DataFrame:
-    """Columns of numbers, NaN where a figure is missing; a frame's name stays text."""
     types: defaultdict[str, type] = defaultdict(lambda: float, frame=str)
     return pd.read_csv(path, dtype=types, keep_default_na=False, na_values=[""])
 
 
 def flat(values: Row) -> Row:
-    """Nested mappings as one with dotted keys."""
     return pd.json_normalize(values, sep=".").to_dict("records")[0]
 
 

@@ -123,10 +123,7 @@ class Log:
 
 @contextmanager
 def run(stage: str, params: dict[str, Any], used: list[str]) -> Iterator[Log]:
-    """The child run of a stage under the pipeline's run, recorded by the main process.
-
-    params: all of params.yaml; used: its keys that the stage depends on. OSError: the store cannot be opened.
-    """
+    """A stage's run, by the main process. params: all of params.yaml; used: its keys that the stage depends on."""
     log = Log()
     wanted = distributed.is_main() and os.environ.get("DBGAN_TRACKING", "").lower() not in ("off", "0", "false", "no")
     if wanted and not find_spec("mlflow"):  # as on a machine that is rented for the training alone
@@ -149,7 +146,6 @@ def run(stage: str, params: dict[str, Any], used: list[str]) -> Iterator[Log]:
 
 
 def start(stage: str, params: dict[str, Any], used: list[str]) -> Log:
-    """Open the store, and the stage's run below the pipeline's."""
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     logging.getLogger("alembic").setLevel(logging.WARNING)  # the migrations of a new store are no news
@@ -184,7 +180,6 @@ def start(stage: str, params: dict[str, Any], used: list[str]) -> Log:
 
 
 def new_run(client, experiment: str, name: str, tags: dict[str, str], params: dict[str, Any]) -> str:
-    """The id of a new run that has all parameters, under dotted names."""
     from mlflow.entities import Param
 
     run_id = client.create_run(experiment, run_name=name, tags=tags).info.run_id
