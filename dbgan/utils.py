@@ -130,7 +130,7 @@ def workers() -> int:
 
 
 def ordered(function: Callable[[Item], Result], items: Iterable[Item], workers: int) -> Iterator[Result]:
-    """function(item) of each item, in order, by so many threads (0: by the caller); at most workers + 1 results wait."""
+    """function(item) of each, in order, by so many threads (0: by the caller); at most workers + 1 results wait."""
     if workers < 1:
         yield from map(function, items)
         return
