@@ -1,5 +1,4 @@
-"""Write the code that each stage depends on into dvc.yaml, file by file: DVC does not follow imports, and a whole
-folder as a dependency would train again after any edit. `make deps` writes; --check fails if something would change.
+"""Write the code that each stage depends on into dvc.yaml; --check fails if something would change.
 
 A stage depends on its own file and on every file of the project that it imports, directly or through others, but for
 EXEMPT, which cannot change a result. Of the networks that params.yaml chooses by name, which build.py imports, it
@@ -19,19 +18,16 @@ OTHER_HALF = {"train_bgan": {"dbgan/models/dbgan.py", "dbgan/models/sftnet.py"}}
 
 
 def imported(path: str) -> set[str]:
-    names = set()
-    for node in ast.walk(ast.parse((ROOT / path).read_text(encoding="utf-8"))):
-        if isinstance(node, ast.ImportFrom) and node.module:
-            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    nodes = ast.walk(ast.parse((ROOT / path).read_text(encoding="utf-8")))
+    imports = [node for node in nodes if isinstance(node, ast.ImportFrom) and node.module]
+    names = {f"{node.module}{name}" for node in imports for name in ["", *(f".{alias.name}" for alias in node.names)]}
     files = {name.replace(".", "/") + ".py" for name in names}
     return {file for file in files if file.startswith(("dbgan/", "stages/")) and (ROOT / file).is_file()} - EXEMPT
 
 
 def code(stage: str, block: str) -> list[str]:
-    """The code of a stage whose part of dvc.yaml is `block`."""
     networks = {file for file in imported(BUILD) if file.startswith("dbgan/models/")}
-    found: set[str] = set()
-    ahead = {f"stages/{stage}.py"}
+    found, ahead = set[str](), {f"stages/{stage}.py"}
     while ahead:
         found |= ahead
         ahead = set().union(*map(imported, ahead)) - found
@@ -43,7 +39,6 @@ def code(stage: str, block: str) -> list[str]:
 
 
 def rewritten(text: str) -> str:
-    """dvc.yaml with the lists of code as they should be."""
     head, *blocks = re.split(r"(?m)^(?=  [a-z_0-9]+:\n    cmd:)", text)
     for k, block in enumerate(blocks):
         stage = block.split(":", 1)[0].strip()

@@ -15,6 +15,5 @@ floors = {
     "bgan_realism <= 0.5": found["bgan_realism"] <= 0.5,
     "bgan_diversity >= 0.5/255": found["bgan_diversity"] >= 0.5,
 }
-for floor, holds in floors.items():
-    sys.stdout.write(f"{'holds ' if holds else 'MISSED'} {floor}\n")
+sys.stdout.writelines(f"{'holds ' if holds else 'MISSED'} {floor}\n" for floor, holds in floors.items())
 sys.exit(not all(floors.values()))

@@ -1,10 +1,11 @@
 """What `make ablations` varies, one setting at a time, each with every seed."""
 
+from itertools import product
+
 # A seed draws the simulated shakes, so the test set too, the weights' start and the batches.
 SEEDS = (118, 119, 120)
 
-# One thread for each training: two experiments side by side on two cores get 1.5 times as much done as one
-# after the other on both.
+# One thread for each training: two side by side on two cores get 1.5 times as much done as one after the other.
 ALWAYS = ("scale=sample", "scales.sample.threads=1")
 
 VARIANTS = {  # by name: the key of params.yaml and its value; in the order of their worth, should time run out
@@ -34,14 +35,10 @@ CLAIMS = [  # of the paper: who is said to gain over whom, by which figure
 
 
 def experiments() -> dict[str, list[str]]:
-    """All experiments by name, in the order of the queue, and the keys that each sets.
-
-    Baselines come first: the others take their stages from DVC's cache, and two that train the same at the same time
-    would be refused by the second one's lock.
-    """
-    baselines = [("baseline", seed) for seed in SEEDS]
-    others = [(variant, seed) for seed in SEEDS for variant in VARIANTS if variant != "baseline"]
+    """All experiments by name, in the order of the queue, and the keys that each sets."""
+    # Baselines first: others take their stages from DVC's cache, and a lock refuses two that train the same at once.
+    queue = sorted(product(SEEDS, VARIANTS), key=lambda each: each[1] != "baseline")
     return {
         f"ablation-{variant}-{seed}": [*ALWAYS, f"seed={seed}", *filter(None, [VARIANTS[variant]])]
-        for variant, seed in baselines + others
+        for seed, variant in queue
     }

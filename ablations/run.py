@@ -1,7 +1,4 @@
-"""Queue what the plan still lacks and run it through DVC: python -m ablations.run
-
-What is done is not done again, so an interrupted run goes on; DVC's workers go on by themselves meanwhile.
-"""
+"""Queue what the plan still lacks and run it through DVC, whose workers outlive this: python -m ablations.run"""
 
 import sys
 import time
@@ -28,28 +25,23 @@ def main(jobs: Annotated[int, typer.Option(min=1, help="Experiments at once, eac
         dvc(root, "exp", "run", "--queue", "--quiet", "--name", name, *(f"-S{change}" for change in plans[name]))
     dvc(root, "queue", "start", "--jobs", str(min(jobs, len(plan.SEEDS))))  # more baselines cannot run side by side
     with utils.progress(total=len(plans), desc="ablations", unit="experiment") as bar:
-        busy = True
-        while busy:
+        while BUSY & set(queue(root).values()):
             time.sleep(POLL)
-            busy = BUSY & set(queue(root).values())
             bar.update(len(revisions(root)) - bar.n)
     if failed := ", ".join(name for name in plans if name not in revisions(root)):
         raise ValueError(f"{failed} failed; `dvc queue logs NAME` says why; `python -m ablations.table` shows the rest")
 
 
 def revisions(root: Path) -> dict[str, str]:
-    """The commits of the plan's experiments that are done, whatever commit they started from, by name.
-
-    Read from git: `dvc exp show` looks into the folders of running ones, too, and may wait forever for one that ends
-    meanwhile.
-    """
+    """The commits of the plan's experiments that are done, whatever commit they started from, by name."""
+    # Not from `dvc exp show`, which may wait forever for an experiment that ends meanwhile.
     refs = output(root, "git", "for-each-ref", "--format=%(objectname) %(refname:lstrip=-1)", "refs/exps").splitlines()
     found = {name: revision for revision, name in map(str.split, refs)}
     return {name: found[name] for name in plan.experiments() if name in found}
 
 
 def queue(root: Path) -> dict[str, str]:
-    """Queued, Running, Success or Failed, of the plan's experiments in DVC's queue."""
+    """The states of the plan's experiments in DVC's queue, by name."""
     rows = [line.split() for line in dvc(root, "queue", "status").splitlines()]
     return {row[1]: row[-1] for row in rows if len(row) > 2 and row[1] in plan.experiments()}
 

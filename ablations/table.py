@@ -1,8 +1,5 @@
 """Figures of the experiments that are done to docs/ablations.csv, tables made of it to docs/ablations.md:
 python -m ablations.table
-
-A setting is compared with the baseline of the same seed, since a seed draws the test photographs' blurs, too, and these
-differ more than the settings do.
 """
 
 from pathlib import Path
@@ -36,14 +33,12 @@ PARTS = {0: np.s_[60:200, 170:310], 5: np.s_[60:200, 180:320]}  # of panels simu
 
 
 def main(csv: Path = Path("docs/ablations.csv"), out: Path = Path("docs/ablations.md")) -> None:
-    """Write the figures of the experiments that are done here, if any, to CSV, the tables made of CSV to OUT, and
-    gallery/mix.jpg beside OUT."""
+    """Write the figures of experiments done here, if any, to CSV, tables of it to OUT, gallery/mix.jpg beside OUT."""
     root = utils.project_root()
-    done = revisions(root)
-    if done:
+    if done := revisions(root):
         with utils.atomic_write(csv) as part:
             collected(root, done).to_csv(part, index=False, lineterminator="\n")
-    figures = by_seed(pd.read_csv(csv))
+    figures = pd.read_csv(csv).pivot(index="seed", columns="variant")
     markdown.fill(out, "claims", claims_table(figures))
     markdown.fill(out, "settings", settings_table(figures))
     mixes = [done.get(f"ablation-{name}-{plan.SEEDS[0]}") for name in MIXES]
@@ -53,8 +48,7 @@ def main(csv: Path = Path("docs/ablations.csv"), out: Path = Path("docs/ablation
 
 
 def collected(root: Path, done: dict[str, str]) -> pd.DataFrame:
-    """The figures of the experiments that are done. Raises ValueError for one whose settings are not the plan's, or
-    that differs from the others in another setting or in its code."""
+    """A row for each experiment. ValueError: its settings are not the plan's, or others or its code are unlike."""
     rows, first = [], {}
     for name, revision in done.items():
         texts = (output(root, "git", "show", f"{revision}:{file}") for file in FILES)
@@ -75,13 +69,8 @@ def collected(root: Path, done: dict[str, str]) -> pd.DataFrame:
     return pd.DataFrame(rows).astype(dict.fromkeys(RECORDED, float))
 
 
-def by_seed(collected: pd.DataFrame) -> pd.DataFrame:
-    """A row for each seed, a column (figure, setting) for each setting that was tried."""
-    return collected.pivot(index="seed", columns="variant")
-
-
 def difference(figures: pd.DataFrame, one: str, other: str, key: str) -> pd.Series:
-    """`one` less `other`, seed by seed, where both are known."""
+    """`one` less `other`, seed by seed, where both are known: a seed draws the test photographs' blurs, too."""
     return pd.Series(figures.get((key, one), np.nan) - figures.get((key, other), np.nan)).dropna()
 
 
@@ -91,7 +80,6 @@ def interval(gains: pd.Series) -> tuple[float, float]:
 
 
 def answer(gains: pd.Series, sign: int, matters: float) -> str:
-    """Whether a claimed gain is in the figures."""
     if len(gains) < 2:
         return "not tried often enough"
     if not np.prod(interval(gains)) > 0:
@@ -102,19 +90,17 @@ def answer(gains: pd.Series, sign: int, matters: float) -> str:
 
 
 def claims_table(figures: pd.DataFrame) -> str:
-    """The paper's claims, each with its comparisons and what they say."""
     rows = [["claim", "compared", "figure", "difference", "95% interval", "seeds", "answer"]]
     for claim, one, other, key in plan.CLAIMS:
         label, sign, matters, _ = COMPARED[key]
         gains = difference(figures, one, other, key)
-        cells = [f"{gains.mean():+.3f}", "{:+.3f} to {:+.3f}".format(*interval(gains)), str(len(gains))]
         if len(gains):
+            cells = [f"{gains.mean():+.3f}", "{:+.3f} to {:+.3f}".format(*interval(gains)), str(len(gains))]
             rows.append([claim, f"{named(one)} less {named(other)}", label, *cells, answer(gains, sign, matters)])
     return markdown.table(rows)
 
 
 def settings_table(figures: pd.DataFrame) -> str:
-    """Every setting: mean and standard deviation, and the differences from the baseline."""
     seeds = figures["psnr"].count()
     variants = [variant for variant in plan.VARIANTS if variant in seeds]
     columns = [["setting", "blurred, not restored", *map(named, variants)]]

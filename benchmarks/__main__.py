@@ -2,26 +2,19 @@
 python -m benchmarks [photograph|steps|networks]
 """
 
-from collections.abc import Callable, Iterator
-from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
-from benchmarks import measure, networks, photograph, steps
+from benchmarks import measure, networks, photograph
 from dbgan import markdown, utils
 
 README = Path(__file__).parent / "README.md"
-Name = Literal["photograph", "steps", "networks"]
-BENCHMARKS: dict[Name, Callable[[], Iterator[measure.Row]]] = {
-    "photograph": photograph.rows,
-    "steps": partial(measure.rows, "update", steps.PARAMS, steps.update),
-    "networks": partial(measure.rows, "network", networks.NETWORKS, networks.frame),
-}
+BENCHMARKS = {"photograph": photograph.rows, "steps": networks.steps, "networks": networks.frames}
 
 
-def main(only: Annotated[Name | None, typer.Argument()] = None) -> None:
+def main(only: Annotated[Literal["photograph", "steps", "networks"] | None, typer.Argument()] = None) -> None:
     """Run one benchmark, or all."""
     for name in [only] if only else BENCHMARKS:
         rows = []

@@ -4,7 +4,7 @@ import resource
 import statistics
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
@@ -17,7 +17,6 @@ from torch.utils.flop_counter import FlopCounterMode
 from dbgan import settings
 
 CUDA = torch.cuda.is_available()
-DEVICE = torch.device("cuda" if CUDA else "cpu")
 LONG = 20.0  # seconds: work that takes longer is measured once, other work RUNS times after once to warm up
 RUNS = 5
 Row = dict[str, str]  # of a table, by column
@@ -35,7 +34,6 @@ def machine() -> str:
 
 
 def seconds(work: Callable[[], object]) -> float:
-    """Time that `work` takes; a GPU, which works on by itself, is waited for."""
     start = time.perf_counter()
     work()
     if CUDA:
@@ -44,18 +42,16 @@ def seconds(work: Callable[[], object]) -> float:
 
 
 def cost(work: Callable[[], object]) -> tuple[float, int, int]:
-    """Median seconds of `work`; FLOPs of convs and matrix products, a multiply-add as 2; peak memory of the process."""
+    """Median seconds; FLOPs of convs and matrix products, a multiply-add as 2; peak bytes, on a GPU of its tensors."""
     with FlopCounterMode(display=False) as counter:
         runs = [seconds(work)]
     if runs[0] < LONG:
         runs = [seconds(work) for _ in range(RUNS)]
-    return statistics.median(runs), counter.get_total_flops(), peak_bytes()
+    peak = torch.cuda.max_memory_allocated() if CUDA else peak_bytes(resource.RUSAGE_SELF)
+    return statistics.median(runs), counter.get_total_flops(), peak
 
 
-def peak_bytes(who: int = resource.RUSAGE_SELF) -> int:
-    """The most memory that this process had, or its largest child; on a GPU, the most that its tensors had there."""
-    if CUDA and who == resource.RUSAGE_SELF:
-        return torch.cuda.max_memory_allocated()
+def peak_bytes(who: int) -> int:
     return resource.getrusage(who).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
@@ -66,15 +62,3 @@ def in_own_process(function: Callable[..., Any], *arguments: Any) -> Any:
             return pool.submit(function, *arguments).result()
         except (BrokenProcessPool, MemoryError, torch.OutOfMemoryError):
             return None
-
-
-def rows(title: str, names: Iterable[str], measured: Callable[[str, str], tuple[Row, Row]]) -> Iterator[Row]:
-    """A row for each of `names`. measured(name, precision): the cells that every precision shares, and its own."""
-    # Where a machine has no bfloat16, it emulates it, slower than float32.
-    has = torch.cuda.is_bf16_supported(including_emulation=False) if CUDA else torch.cpu._is_avx512_bf16_supported()
-    for name in names:
-        row = {title: name}
-        for precision in ("float32", "bfloat16")[: 1 + has]:
-            shared, own = in_own_process(measured, name, precision) or ({}, {})
-            row |= shared | {f"{column}, {precision}": cell for column, cell in own.items()}
-        yield row

@@ -23,7 +23,6 @@ NOISE = 0.005  # of a camera, as a share of full light: what files of photograph
 
 
 def prepare(folder: Path) -> None:
-    """Write the photograph in all formats, and a network of the sample scale; its weights do not change the time."""
     scene = Image.fromarray(skimage.data.coffee()).resize(SIZE[::-1], Image.Resampling.BICUBIC)
     grain = np.random.default_rng(0).standard_normal((*SIZE, 3), dtype=np.float32)
     light = (np.asarray(scene, np.float32) / 255 + NOISE * grain).clip(0, 1)

@@ -1,10 +1,8 @@
-"""All results of a run as one HTML page that loads nothing: python -m dbgan report
-
-This module collects what the stages left; report.html words it, lays it out and draws it.
-"""
+"""All results of a run as one HTML page that loads nothing, worded and drawn by report.html: python -m dbgan report"""
 
 import base64
 import io
+import json
 import math
 import platform
 import re
@@ -71,10 +69,11 @@ def attempt(metrics: Path, panels: Path, params: Path, out: Path) -> list[Path]:
 
 def page(metrics: Path, panels: Path, params: Path) -> str:
     """The page, which names what is missing. Raises ValueError when all of it is, or naming an unreadable file."""
-    figures = {path.stem: readable(path, _mapping) for path in sorted(metrics.glob("*.json"))}
+    figures = {path.stem: readable(path, _json) for path in sorted(metrics.glob("*.json"))}
     trainings = {title: readable(metrics / f"{name}_curve.csv", curve) for name, title in TRAININGS.items()}
     frames = readable(metrics / "frames.csv", _csv, pd.DataFrame()).to_dict("records")
-    pictures = {kind: _numbered(panels, kind) for kind in PANELS}
+    found = {kind: sorted(panels.glob(f"{kind}_[0-9]*.png")) for kind in PANELS}
+    pictures = {kind: {int(path.stem.removeprefix(f"{kind}_")): path for path in found[kind]} for kind in PANELS}
     if not (figures or frames or any(trainings.values()) or any(pictures.values())):
         raise ValueError(f"{metrics} and {panels} hold no results to report: run `dvc repro` first")
     values, root = settings.load(params), params.resolve().parent
@@ -93,7 +92,7 @@ def page(metrics: Path, panels: Path, params: Path) -> str:
         comparisons=compare(pictures, worst[:1] + best[:1]),
         more={kind: len(pictures[kind]) > limit for kind, (limit, _) in PANELS.items()},
         trainings=trainings,
-        changed=changed(root / "dvc.lock", values),
+        changed=readable(root / "dvc.lock", partial(changed, params=values), {}),
         experiments=experiments(root, COMPARED | flat(settings.read(params)).keys()),
         versions=versions(root),
     )
@@ -107,18 +106,16 @@ def readable(path: Path, read: Callable[[Path], Any], missing: Any = None) -> An
         raise ValueError(f"{path}: cannot be read for the report: {error}") from None
 
 
-def _mapping(path: Path) -> Row:
-    return {**settings.read(path)}  # JSON is YAML, too
+def _json(path: Path) -> Row:
+    return {**json.loads(path.read_text(encoding="utf-8"))}
 
 
 def _csv(path: Path) -> pd.DataFrame:
-    """Columns of numbers, NaN where a figure is missing; a frame's name stays text."""
     types: defaultdict[str, type] = defaultdict(lambda: float, frame=str)
     return pd.read_csv(path, dtype=types, keep_default_na=False, na_values=[""])
 
 
 def flat(values: Row) -> Row:
-    """Nested mappings as one with dotted keys."""
     return pd.json_normalize(values, sep=".").to_dict("records")[0]
 
 
@@ -141,11 +138,6 @@ def curve(path: Path) -> list[list[Row]]:
     return [block.mean().assign(step=block["step"].last().astype(int)).to_dict("records") for block in blocks]
 
 
-def _numbered(panels: Path, kind: str) -> dict[int, Path]:
-    numbers = {path.stem.removeprefix(f"{kind}_"): path for path in sorted(panels.glob(f"{kind}_*.png"))}
-    return {int(number): path for number, path in numbers.items() if number.isdecimal()}
-
-
 def compare(pictures: dict[str, dict[int, Path]], always: list[int]) -> dict[str, list[Row]]:
     """The comparisons of each kind, all pictures within BUDGET; the test photographs of the numbers `always`, too."""
     shown: dict[str, list[Row]] = {kind: [] for kind in PANELS}
@@ -154,8 +146,7 @@ def compare(pictures: dict[str, dict[int, Path]], always: list[int]) -> dict[str
         chosen = {numbers[k] for k in evenly(len(numbers), limit)}
         chosen |= pictures[kind].keys() & always if kind == "test" else set()
         for k in sorted(chosen):
-            photos = readable(pictures[kind][k], partial(_photographs, count=len(views)))
-            shown[kind].append({"number": k, "photos": dict(zip(views, photos, strict=True))})
+            shown[kind].append({"number": k, "photos": readable(pictures[kind][k], partial(_photographs, views=views))})
     comparisons = [comparison for kind in PANELS for comparison in shown[kind]]
     for side in SIDES:
         for comparison in comparisons:
@@ -165,8 +156,8 @@ def compare(pictures: dict[str, dict[int, Path]], always: list[int]) -> dict[str
     return shown
 
 
-def _photographs(panel: Path, count: int) -> list[np.ndarray]:
-    return split(np.asarray(Image.open(panel).convert("RGB")), count)
+def _photographs(panel: Path, views: list[str]) -> dict[str, np.ndarray]:
+    return dict(zip(views, split(np.asarray(Image.open(panel).convert("RGB")), len(views)), strict=True))
 
 
 def _data_uri(photo: np.ndarray, side: int) -> str:
@@ -187,7 +178,6 @@ def output(root: Path, *command: str, patience: float | None = None) -> str:
 
 
 def versions(root: Path) -> Row:
-    """The commit of the repository `root`, and versions of what computes here."""
     try:
         commit = output(root, "git", "describe", "--always", "--dirty=, with uncommitted changes", "--abbrev=12")
     except ValueError:
@@ -199,12 +189,11 @@ def versions(root: Path) -> Row:
 def changed(lock: Path, params: Row) -> Row:
     """(value at the run, value now) of each parameter that differs. The evaluation's own are left out: DVC notes them
     only after the evaluation, which may be what writes the report."""
-    stages = readable(lock, _mapping, {}).get("stages", {})
-    now, then = flat(params), flat({})
-    for stage in stages.keys() - {"evaluate"}:
-        then |= flat(stages[stage].get("params", {}).get("params.yaml", {}))
-    then = {re.sub(r"^scales\.\w+\.", "", key): value for key, value in then.items()}
-    return {key: (value, now[key]) for key, value in then.items() if key in now and now[key] != value}
+    now, found = flat(params), flat({})
+    for name, stage in settings.read(lock)["stages"].items():
+        then = flat(stage.get("params", {}).get("params.yaml", {})) if name != "evaluate" else {}
+        found |= {re.sub(r"^scales\.\w+\.", "", key): value for key, value in then.items()}
+    return {key: (value, now[key]) for key, value in found.items() if key in now and now[key] != value}
 
 
 def experiments(root: Path, columns: set[str]) -> list[Row] | None:

@@ -1,8 +1,7 @@
 """MLflow: a parent run for the pipeline, a child run for each stage that ran, the final network as a registered model.
 
-The store is MLFLOW_TRACKING_URI, else mlflow.db in the repository. DBGAN_TRACKING=off turns it off; where mlflow is not
-installed it is off too. The JSON in metrics/, which DVC compares, is written by the stages themselves; a fault of the
-tracker never costs a training.
+The store is MLFLOW_TRACKING_URI, else mlflow.db in the repository. Off with DBGAN_TRACKING=off or without mlflow. A
+fault of the tracker never costs a training.
 """
 
 import functools
@@ -68,21 +67,29 @@ class Log:
         self.client, self.run_id, self.parent_id = client, run_id, parent_id
 
     @recorded
-    def metrics(self, values: dict[str, Any], step: int = 0) -> None:
+    def metrics(self, values: dict[str, Any], step: int = 0, run_id: str = "") -> None:
         """Named values of one step: numbers; texts become tags, None is left out."""
-        self._record(self.run_id, values, step)
+        from mlflow.entities import Metric, RunTag
+
+        now, metrics, tags = int(time.time() * 1000), [], []
+        for key, value in flat(values).items():
+            if isinstance(value, str | bool):
+                tags.append(RunTag(key, str(value)))
+            elif value is not None:
+                metrics.append(Metric(key.replace(".", "/"), float(value), now, step))  # / makes groups
+        self.client.log_batch(run_id or self.run_id, metrics=metrics, tags=tags)
 
     @recorded
-    def files(self, *paths: Path) -> None:
+    def files(self, *paths: Path, run_id: str = "") -> None:
         """Copies of small files or folders, never of data or weights: DVC has those."""
-        self._copy(self.run_id, paths)
+        for path in filter(Path.exists, paths):
+            self.client.log_artifact(run_id or self.run_id, str(path))
 
-    @recorded
     def pipeline(self, metrics: dict[str, dict], *paths: Path) -> None:
         """The results of the whole pipeline, {stage: values}, and its files, for the parent run."""
-        self._record(self.parent_id, metrics, 0)
-        self.client.set_terminated(self.parent_id)
-        self._copy(self.parent_id, paths)
+        self.metrics(metrics, run_id=self.parent_id)
+        self.files(*paths, run_id=self.parent_id)
+        self.end("FINISHED", self.parent_id)
 
     @recorded
     def model(self, weights: Path, margin: int, psnr: float) -> None:
@@ -110,32 +117,13 @@ class Log:
         utils.log(f"MLflow: the network is models:/{MODEL}/{made.version}")
 
     @recorded
-    def end(self, status: str) -> None:
-        self.client.set_terminated(self.run_id, status)
-
-    def _record(self, run_id: str, values: dict[str, Any], step: int) -> None:
-        from mlflow.entities import Metric, RunTag
-
-        now, metrics, tags = int(time.time() * 1000), [], []
-        for key, value in flat(values).items():
-            if isinstance(value, str | bool):
-                tags.append(RunTag(key, str(value)))
-            elif value is not None:
-                metrics.append(Metric(key.replace(".", "/"), float(value), now, step))  # / makes groups
-        self.client.log_batch(run_id, metrics=metrics, tags=tags)
-
-    def _copy(self, run_id: str, paths: tuple[Path, ...]) -> None:
-        for path in paths:
-            if path.exists():
-                self.client.log_artifact(run_id, str(path))
+    def end(self, status: str, run_id: str = "") -> None:
+        self.client.set_terminated(run_id or self.run_id, status)
 
 
 @contextmanager
 def run(stage: str, params: dict[str, Any], used: list[str]) -> Iterator[Log]:
-    """The child run of a stage under the pipeline's run, recorded by the main process.
-
-    params: all of params.yaml; used: its keys that the stage depends on. OSError: the store cannot be opened.
-    """
+    """A stage's run, by the main process. params: all of params.yaml; used: its keys that the stage depends on."""
     log = Log()
     wanted = distributed.is_main() and os.environ.get("DBGAN_TRACKING", "").lower() not in ("off", "0", "false", "no")
     if wanted and not find_spec("mlflow"):  # as on a machine that is rented for the training alone
@@ -158,7 +146,6 @@ def run(stage: str, params: dict[str, Any], used: list[str]) -> Iterator[Log]:
 
 
 def start(stage: str, params: dict[str, Any], used: list[str]) -> Log:
-    """Open the store, and the stage's run below the pipeline's."""
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     logging.getLogger("alembic").setLevel(logging.WARNING)  # the migrations of a new store are no news
@@ -168,10 +155,8 @@ def start(stage: str, params: dict[str, Any], used: list[str]) -> Log:
     uri = os.environ.get("MLFLOW_TRACKING_URI", "").strip() or "sqlite:///mlflow.db"
     if uri.startswith("sqlite:///"):
         uri = f"sqlite:///{home / uri.removeprefix('sqlite:///')}"  # not in a temporary copy of the repository
-    if uri.startswith("http"):
-        utils.log(f"MLflow: waiting for {uri}")
-    digest = hashlib.sha256(json.dumps(params, sort_keys=True).encode()).hexdigest()[:8]
     # A run's parameters cannot be changed afterwards.
+    digest = hashlib.sha256(json.dumps(params, sort_keys=True).encode()).hexdigest()[:8]
     pipeline = f"{os.environ.get('DVC_EXP_NAME') or 'repro'}-{digest}"
     lock = home / ".dvc" / "tmp" / "mlflow.lock"
     lock.parent.mkdir(parents=True, exist_ok=True)
@@ -187,15 +172,14 @@ def start(stage: str, params: dict[str, Any], used: list[str]) -> Log:
             parent = runs[0].info.run_id
         else:
             tags = {"pipeline.id": pipeline, "pipeline.kind": "pipeline", "scale": str(params.get("scale"))}
-            for tag, name in (("dvc.exp", "DVC_EXP_NAME"), ("dvc.baseline", "DVC_EXP_BASELINE_REV")):
-                tags |= {tag: os.environ[name]} if os.environ.get(name) else {}
+            known = {"dvc.exp": os.environ.get("DVC_EXP_NAME"), "dvc.baseline": os.environ.get("DVC_EXP_BASELINE_REV")}
+            tags |= {tag: value for tag, value in known.items() if value}
             parent = new_run(client, experiment, pipeline, tags, params)
     tags = {"mlflow.parentRunId": parent, "stage": stage, "pipeline.kind": "stage", "pipeline.id": pipeline}
     return Log(client, new_run(client, experiment, stage, tags, {key: params.get(key) for key in used}), parent)
 
 
 def new_run(client, experiment: str, name: str, tags: dict[str, str], params: dict[str, Any]) -> str:
-    """The id of a new run that has all parameters, under dotted names."""
     from mlflow.entities import Param
 
     run_id = client.create_run(experiment, run_name=name, tags=tags).info.run_id

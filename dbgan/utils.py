@@ -69,7 +69,6 @@ def out_of_memory(advice: str) -> Iterator[None]:
     try:
         yield
     except (MemoryError, RuntimeError) as error:
-        # What torch calls it: of a GPU, of a CPU, and of the libraries below.
         signs = ("out of memory", "can't allocate memory", "not enough memory", "bad_alloc", "ALLOC_FAILED")
         if not isinstance(error, MemoryError) and not any(sign in str(error) for sign in signs):
             raise
@@ -131,10 +130,7 @@ def workers() -> int:
 
 
 def ordered(function: Callable[[Item], Result], items: Iterable[Item], workers: int) -> Iterator[Result]:
-    """function(item) of each item, in order, by so many threads (0: by the caller); at most workers + 1 results wait.
-
-    Threads, not processes: Pillow, zlib, hashlib, HDF5 and NumPy's copies run without the interpreter's lock.
-    """
+    """function(item) of each, in order, by so many threads (0: by the caller); at most workers + 1 results wait."""
     if workers < 1:
         yield from map(function, items)
         return

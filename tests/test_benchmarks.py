@@ -7,13 +7,14 @@ import torch
 from typer.testing import CliRunner
 
 from benchmarks import __main__ as runner
-from benchmarks import measure, networks, photograph, steps
+from benchmarks import measure, networks, photograph
 
 
 @pytest.fixture
 def table(monkeypatch, tmp_path):
     """table(name): the rows that a benchmark writes, measured in this process."""
-    monkeypatch.setattr(measure, "in_own_process", lambda function, *arguments: function(*arguments))
+    for module in (measure, networks):
+        monkeypatch.setattr(module, "in_own_process", lambda function, *arguments: function(*arguments))
     monkeypatch.setattr(runner, "README", tmp_path / "README.md")
     monkeypatch.setattr(measure, "RUNS", 1)
 
@@ -38,7 +39,7 @@ def test_a_multiply_add_is_two_flops():
 def test_networks_have_their_row(table, monkeypatch):
     small = {"small": ("srresnet", {"width": 4, "blocks": 1}), "published": ("srresnet", {})}
     monkeypatch.setattr(networks, "FRAME", (8, 24))
-    monkeypatch.setitem(runner.BENCHMARKS, "networks", lambda: measure.rows("network", small, networks.frame))
+    monkeypatch.setitem(runner.BENCHMARKS, "networks", lambda: networks.rows("network", small, networks.frame))
     monkeypatch.setattr(networks, "NETWORKS", small)
     rows = table("networks")
     assert [(row["network"], row["parameters, 10^6"]) for row in rows] == [("small", "0.00"), ("published", "1.26")]
@@ -47,7 +48,7 @@ def test_networks_have_their_row(table, monkeypatch):
 
 @pytest.mark.slow
 def test_every_training_has_its_row(table, monkeypatch):
-    monkeypatch.setattr(steps, "SCALE", "sample")
+    monkeypatch.setattr(networks, "SCALE", "sample")
     rows = table("steps")
     assert [row["update"] for row in rows] == ["train_bgan", "pretrain", "finetune"]
     bgan, pretrain, finetune = (float(row["TFLOP"]) for row in rows)

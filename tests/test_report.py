@@ -207,7 +207,6 @@ stages:
 """
     (tmp_path / "dvc.lock").write_text(lock)
     assert report.changed(tmp_path / "dvc.lock", params) == {"alpha": (0.005, 0.01)}
-    assert report.changed(tmp_path / "none.lock", params) == {}
 
 
 def test_experiments_are_listed_with_what_differs(tmp_path, monkeypatch):

@@ -83,16 +83,6 @@ def test_stages_record_under_one_parent(on):
     assert [(m.step, m.value) for m in client.get_metric_history(child.info.run_id, "loss")] == [(1, 1.0), (2, 0.5)]
 
 
-def test_a_relative_store_and_its_files_lie_in_the_repository(on, monkeypatch):
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///records.db")
-    (on / "note.json").write_text("{}")
-    with tracking.run("pretrain", PARAMS, ["seed"]) as log:
-        log.files(on / "note.json")
-    assert (on / "records.db").exists()
-    assert not list((on / "workspace").iterdir())
-    assert len(list(on.rglob("note.json"))) == 2
-
-
 @pytest.mark.parametrize("uri", ["http://127.0.0.1:9", "nowhere://at/all", "sqlite:///no.db"])
 def test_a_store_that_cannot_be_reached_ends_in_one_line_before_any_work(on, monkeypatch, uri):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)

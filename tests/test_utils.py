@@ -127,13 +127,6 @@ def test_ordered_gives_results_in_order_and_holds_few(monkeypatch):
     assert threading.active_count() < 5 or len(made) < 10
 
 
-def test_ordered_raises_where_the_result_would_stand():
-    results = utils.ordered(lambda k: 1 / (k - 2), range(5), 2)
-    assert [next(results), next(results)] == [-0.5, -1.0]
-    with pytest.raises(ZeroDivisionError):
-        next(results)
-
-
 def test_workers_are_the_machine_s_or_the_number_given(monkeypatch):
     assert 1 <= utils.workers() <= 8
     monkeypatch.setenv("DBGAN_WORKERS", "3")
@@ -161,8 +154,3 @@ def test_the_project_is_the_repository_that_dvc_names(tmp_path, monkeypatch):
     assert utils.project_root() == tmp_path.resolve()
     monkeypatch.delenv("DVC_ROOT")
     assert (utils.project_root() / "dvc.yaml").exists()
-
-
-def test_sha256_of_a_file(tmp_path):
-    (tmp_path / "a").write_bytes(b"abc")
-    assert utils.sha256(tmp_path / "a") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
