@@ -23,7 +23,6 @@ Row = dict[str, str]  # of a table, by column
 
 
 def params(scale: str) -> dict[str, Any]:
-    """The shipped params.yaml with this scale."""
     path = Path(__file__).parents[1] / "params.yaml"
     return settings.merged(settings.read(path) | {"scale": scale}, path)
 

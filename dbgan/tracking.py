@@ -1,7 +1,6 @@
 """MLflow: a parent run for the pipeline, a child run for each stage that ran, the final network as a registered model.
 
-The store is MLFLOW_TRACKING_URI, else mlflow.db in the repository. Off with DBGAN_TRACKING=off or without mlflow. A
-fault of the tracker never costs a training.
+The store is MLFLOW_TRACKING_URI, else mlflow.db in the repository; without mlflow, or by DBGAN_TRACKING=off, none.
 """
 
 import functools
@@ -27,9 +26,7 @@ NOTE = """A row is a pipeline with all parameters and results; its stages and th
 - Compare: filter `tags.pipeline.kind = 'pipeline' and tags.scale = 'sample'`, tick rows, press Compare, and choose
   `evaluate/psnr` under Metrics. Columns adds parameters and metrics to this table.
 - Pictures: open a row, Artifacts, `panels`. Networks: Model registry, `dbgan`."""
-MODEL_NOTE = """The deblurring generator of each evaluated pipeline; a version's tags name the pipeline and its PSNR.
-
-docs/serving.md shows how to load and to serve it."""
+MODEL_NOTE = "The deblurring generator of an evaluated pipeline, which the tags name; docs/serving.md shows its use."
 # A grey image file of 16 x 16 pixels: the logged example of a request.
 GREY = "iVBORw0KGgoAAAANSUhEUgAAABAAAAAQCAAAAAA6mKC9AAAAEUlEQVR42mNsYEAFTAwjWgAAmZAAoFDIQrAAAAAASUVORK5CYII="
 NEEDED = (  # by the served model, beside Python

@@ -9,7 +9,6 @@ from dbgan.data.registration import shift
 
 @pytest.fixture(scope="module")
 def scene() -> np.ndarray:
-    """A texture of (460, 500, 3)."""
     fine = np.random.default_rng(0).integers(0, 256, (460, 500, 3)).astype(float)
     coarse = gaussian_filter(fine, (4, 4, 0)) * 8 + gaussian_filter(fine, (1, 1, 0))
     return np.clip((coarse - coarse.mean()) / coarse.std() * 50 + 128, 0, 255)
