@@ -131,7 +131,8 @@ def test_killed_at_random_moments_a_training_ends_the_same(place, fork, uninterr
 def test_killed_at_any_change_of_a_file_a_training_ends_the_same(place, fork, uninterrupted, stage):
     """One training, killed at each of them in turn: while states are saved, results written, and the state removed."""
     expected, _, changes = uninterrupted(stage)
-    saving, ending = ["open state.part", "os.rename state.part"], changes[changes.index("os.rename state.part") + 1 :]
+    saving = ["open state.pt.part", "os.rename state.pt.part"]
+    ending = changes[changes.index(saving[1]) + 1 :]
     ending = [change for change in dict.fromkeys(ending) if change not in saving]
     assert {f"os.rename {Path(name).name}.part" for name in promised(stage)} <= {*ending}
     assert "os.remove state.pt" in ending
