@@ -83,14 +83,9 @@ def blur_effects(images: Iterable[Photo]) -> np.ndarray:
     return np.asarray(values, dtype=np.float64)
 
 
-def distance(a: np.ndarray, b: np.ndarray) -> float:
-    """Wasserstein-1 distance of two samples of `blur_effect`: how far one distribution must be moved."""
-    return float(wasserstein_distance(a, b))
-
-
 def closeness(made: np.ndarray, start: np.ndarray, goal: np.ndarray) -> float:
-    """W1(made, goal) / W1(start, goal): 0 at the goal, 1 no closer than the start."""
-    return distance(made, goal) / max(distance(start, goal), 1e-9)
+    """W1(made, goal) / W1(start, goal), Wasserstein-1 distances: 0 at the goal, 1 no closer than the start."""
+    return float(wasserstein_distance(made, goal) / max(wasserstein_distance(start, goal), 1e-9))
 
 
 def bgan_blurs(crops: list[tuple[list[Photo], list[Photo], list[list[Photo]]]], real: list[Photo]) -> dict:
@@ -116,8 +111,8 @@ def bgan_blurs(crops: list[tuple[list[Photo], list[Photo], list[list[Photo]]]], 
     figures: dict = {f"blur_effect_{name}": mean(values) for name, values in effects.items()}
     comparable = all(len(values) for values in effects.values())
     for name in ("bgan", "paired"):
-        realism = closeness(effects[name], effects["sharp"], effects["real"]) if comparable else None
-        figures[f"{name}_realism"] = realism
+        start, goal = effects["sharp"], effects["real"]
+        figures[f"{name}_realism"] = closeness(effects[name], start, goal) if comparable else None
     figures["bgan_diversity"] = float(np.abs(np.diff(made, axis=0)).mean())
     figures["bgan_color_shift"] = (made - np.stack(sharp)).mean(axis=(0, 1, 2, 3)).tolist()
     return figures
@@ -131,10 +126,8 @@ def restored_pair(
 ) -> tuple[dict, list[Photo]]:
     """A test pair: its row of figures, and the blurred, the restored and the sharp photograph."""
     restored = final(blurred)
-    row: dict = {"frame": name}
-    row |= scores(blurred, sharp, "_blurred")
-    row |= scores(pretrained(blurred), sharp, "_pretrained")
-    row |= scores(restored, sharp)
+    row: dict = {"frame": name, **scores(blurred, sharp, "_blurred")}
+    row |= scores(pretrained(blurred), sharp, "_pretrained") | scores(restored, sharp)
     row |= {"delta_e_blurred": delta_e(blurred, sharp), "delta_e": delta_e(restored, sharp)}
     row |= zip(COLOR_SHIFT, color_shift(restored, sharp).tolist(), strict=True)
     return row, [blurred, restored, sharp]

@@ -2,11 +2,14 @@
 
 from pathlib import Path
 
+import numpy as np
 from threadpoolctl import threadpool_limits
 
 from dbgan import outputs, settings, tracking, utils
-from dbgan.data import crops, h5, manifest
-from dbgan.data.crops import CropParams
+from dbgan.data import h5, manifest, match_color, registration
+from dbgan.data.crops import CropParams, grid, textured
+from dbgan.data.manifest import Frame, load_frame
+from dbgan.utils import ordered, progress
 
 USED = ["crop"]
 
@@ -23,20 +26,20 @@ def main(
     listing = manifest.load_listing(raw)
     root, real_root = manifest.roots(listing, raw, utils.project_root())
     workers = utils.workers()
-    crops.check_sizes(root, [*listing.train_blurred, *listing.test_blurred], p.side)
-    crops.check_sizes(real_root, listing.real_blur, p.side)
+    check_sizes(root, [*listing.train_blurred, *listing.test_blurred], p.side)
+    check_sizes(real_root, listing.real_blur, p.side)
 
     # The small matrix products of the registration are up to 20 times slower on threads of their own beside ours.
     with threadpool_limits(1, "blas"), tracking.run("build_h5", values, USED) as log:
         with utils.atomic_write(out) as part, h5.create(part) as file:
             pairs = {"blurred": listing.train_blurred, "sharp": listing.train_sharp}
-            found = crops.write(file, "paired", root, pairs, p, workers)
+            found = write(file, "paired", root, pairs, p, workers)
             if real := listing.real_blur:
                 curves = None
                 if p.match_color:
-                    curves, matched = crops.matching_curves(real_root, real, found["mean_sharp"], p, workers)
+                    curves, matched = matching_curves(real_root, real, found["mean_sharp"], p, workers)
                     found["mean_real_matched"] = matched
-                found |= crops.write(file, "real", real_root, {"blurred": real}, p, workers, curves)
+                found |= write(file, "real", real_root, {"blurred": real}, p, workers, curves)
         outputs.write_json(metrics, found)
         log.metrics(found)
         log.files(metrics)
@@ -44,6 +47,68 @@ def main(
     if found["shift_over_1px"]:
         worst = "{shift_worst}: {shift_max:.1f}".format(**found)
         utils.log(f"{found['shift_over_1px']} pairs are shifted by over a pixel, most {worst}")
+
+
+def check_sizes(root: Path, frames: list[Frame], side: int) -> None:
+    """Raises ValueError for a photograph that is smaller than a crop."""
+    for frame in frames:
+        if min(frame.height, frame.width) < side:
+            size = f"{frame.width}x{frame.height} pixels, less than a crop"
+            raise ValueError(f"{root / frame.path}: {size}; remove it or lower crop.side, now {side}")
+
+
+def write(
+    file: h5.Writer, group: str, root: Path, sides: dict[str, list[Frame]], p: CropParams, workers: int, curves=None
+) -> dict:
+    """Store a group of photographs with their crops, chosen by the texture of the last side; the group's counts, the
+    mean colour of that side, and for pairs the shifts between the sides. `curves`: see match_color.py."""
+
+    def load(frames: tuple[Frame, ...]) -> tuple[list[np.ndarray], list[tuple[int, int]], float]:
+        images = [load_frame(root, frame) for frame in frames]
+        shift = registration.shift(images[1], images[0]) if len(images) == 2 else 0.0
+        corners = textured(images[-1], p)  # before the curves, which depend on the crops that are left out
+        return [image if curves is None else match_color.apply(image, curves) for image in images], corners, shift
+
+    items = list(zip(*sides.values(), strict=True))
+    windows: list[np.ndarray] = []
+    counts, shifts = [], []
+    loaded = progress(ordered(load, items, workers), desc=group, unit="frame", total=len(items))
+    for images, corners, shift in loaded:
+        counts.append(len(corners))
+        shifts.append(shift)
+        if corners:
+            for side, image in zip(sides, images, strict=True):
+                file.write(f"{group}/{side}/{len(windows):06}", image)
+            windows.append(np.insert(corners, 0, len(windows), axis=1))
+    if not windows:
+        raise ValueError(f"crop.min_texture, {p.min_texture:g}: no crop of the {group} photographs has as much")
+    names = [frames[0].path for frames, count in zip(items, counts, strict=True) if count]
+    file.crops(group, np.concatenate(windows), p.side, names)
+    every = sum(len(grid(frames[0].height, frames[0].width, p)) for frames in items)
+    figures = {f"{group}_crops": sum(counts), f"{group}_crops_left_out": every - sum(counts)}
+    mean = np.average([frames[-1].mean for frames in items], axis=0, weights=counts).tolist()
+    if "sharp" not in sides:
+        return figures | {f"mean_{group}": mean}
+    # Motion that is uneven over the exposure may shift a blur by a little more than a pixel.
+    worst = int(np.argmax(shifts))
+    shifted = {"shift_mean": float(np.mean(shifts)), "shift_max": shifts[worst], "shift_worst": items[worst][0].path}
+    return figures | {"mean_sharp": mean, **shifted, "shift_over_1px": sum(shift > 1 for shift in shifts)}
+
+
+def matching_curves(
+    root: Path, frames: list[Frame], mean: list[float], p: CropParams, workers: int
+) -> tuple[np.ndarray, list[float]]:
+    """The curves that give the photographs' crops this mean colour, and the mean after them."""
+
+    def measure(frame: Frame) -> tuple[np.ndarray, int]:
+        image = load_frame(root, frame)
+        return match_color.levels(image), len(textured(image, p))
+
+    measured = progress(ordered(measure, frames, workers), desc="colors", unit="frame", total=len(frames))
+    levels, counts = zip(*measured, strict=True)
+    shares = np.average(levels, axis=0, weights=counts if any(counts) else None)
+    curves = match_color.matching(shares, np.array(mean))
+    return curves, (shares * curves).sum(axis=1).tolist()
 
 
 app = utils.app(main)

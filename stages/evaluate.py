@@ -27,8 +27,6 @@ NOISE_MAPS = 4  # that BGAN blurs each crop with; a panel shows three
 
 
 class EvaluateParams(settings.Params):
-    seed: settings.Seed
-    threads: PositiveInt  # of the CPU
     margin: NonNegativeInt  # pixels mirrored around a photograph before a network sees it, and cut off again
     crops: PositiveInt  # crops of each kind whose blur is compared, at most
     panels: PositiveInt  # of each kind; the worst and the best test photograph have one, too
@@ -40,10 +38,11 @@ def main(
     """Restore all test and real blurred photographs with the networks in MODELS; write evaluate.json and frames.csv to
     METRICS and panels to OUT."""
     values = settings.load(params)
-    p = settings.section(values, "evaluate", EvaluateParams, ("seed", "threads"))
+    p = settings.section(values, "evaluate", EvaluateParams)
+    common = settings.top(values, settings.Common)
     crop = settings.section(values, "crop", CropParams)
     camera = settings.section(values, "real_camera", camera_shake.ShakeParams)
-    device = outputs.device(p.threads)
+    device = outputs.device(common.threads)
     crops_file = h5.Reader(crops, "paired/sharp")
     listing = manifest.load_listing(raw)
     root, real_root = manifest.roots(listing, raw, utils.project_root())
@@ -63,7 +62,7 @@ def main(
 
     def blur(sharp: np.ndarray, number: int) -> np.ndarray:
         """BGAN's blur with noise map `number`."""
-        draw = torch.Generator().manual_seed(p.seed + number)
+        draw = torch.Generator().manual_seed(common.seed + number)
         return restore(bgan, sharp, noise=lambda frame: bgan.draw_noise(frame, draw))
 
     def test(blurred: Frame, sharp: Frame) -> tuple:
@@ -74,7 +73,7 @@ def main(
 
     def simulated(k: int, frame: Frame) -> tuple:
         sharp = load(frame)
-        shake = np.random.default_rng([p.seed, k, 0, 1])  # training pairs have (seed, photograph, shake)
+        shake = np.random.default_rng([common.seed, k, 0, 1])  # training pairs have (seed, photograph, shake)
         return measure.restored_simulated(camera_shake.blur(sharp, camera, shake), sharp, *deblurs)
 
     def blurred(*pair: Frame) -> tuple:
@@ -93,8 +92,7 @@ def main(
             figures, images = one(*items[k])
             return figures, list(images) if k in shown else []
 
-        watch = partial(utils.progress, desc=kind, unit="photograph")
-        found = distributed.gather_map(kept, range(len(items)), watch)
+        found = distributed.gather_map(kept, range(len(items)), partial(utils.progress, desc=kind, unit="photograph"))
         panels.update({f"{kind}_{k:04d}": images for k, (_, images) in enumerate(found) if images})
         return [figures for figures, _ in found]
 

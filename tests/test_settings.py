@@ -27,7 +27,7 @@ SECTIONS = {
     "finetune": ("dbgan.training.dbgan", "FinetuneParams", ("alpha", *ADVERSARIAL)),
     "mix": ("dbgan.data.batches", "MixParams", ()),
     "synthesize": ("stages.synthesize", "SynthesizeParams", ()),
-    "evaluate": ("stages.evaluate", "EvaluateParams", ("seed", "threads")),
+    "evaluate": ("stages.evaluate", "EvaluateParams", ()),
     "archives": ("dbgan.data.download", "Archives", ()),
 }
 TOP = {"scale", "seed", "alpha", "beta", "objective", "critic", "init_std", "threads"}

@@ -6,14 +6,21 @@ from typing import Annotated
 import numpy as np
 import torch
 from PIL import Image
-from pydantic import Field, NonNegativeFloat, PositiveFloat
+from pydantic import AfterValidator, Field, NonNegativeFloat, PositiveFloat
 from scipy.ndimage import gaussian_filter1d
 from torch.nn import functional as F
 
 from dbgan.data.photos import to_float, to_uint8
 from dbgan.settings import Params
 
-Limits = tuple[NonNegativeFloat, NonNegativeFloat]
+
+def _ascending(limits: tuple[float, float]) -> tuple[float, float]:
+    if limits[0] > limits[1]:
+        raise ValueError("the smaller number comes first")
+    return limits
+
+
+Limits = Annotated[tuple[NonNegativeFloat, NonNegativeFloat], AfterValidator(_ascending)]
 
 
 class ShakeParams(Params):
@@ -38,9 +45,14 @@ def camera_path(p: ShakeParams, points: int, rng: np.random.Generator) -> np.nda
 
 
 def blur(sharp: np.ndarray, p: ShakeParams, rng: np.random.Generator) -> np.ndarray:
-    """A photograph as the camera `p` would have blurred it. sharp: (H, W, 3) uint8; so is the result."""
-    light = to_float(sharp)[None] ** p.response_gamma
+    """A photograph as the camera `p` would have blurred it. sharp: (H, W, 3) uint8; so is the result. Raises
+    ValueError for a photograph that the disc of `defocus_px` may reach beyond."""
     height, width, _ = sharp.shape
+    if np.ceil(p.defocus_px[1]) >= min(height, width):
+        raise ValueError(
+            f"defocus_px, {p.defocus_px[1]:g}: a photograph of {width}x{height} pixels is too small for it"
+        )
+    light = to_float(sharp)[None] ** p.response_gamma
     path = camera_path(p, points=32, rng=rng)
     averaged = torch.zeros_like(light)
     for dx, dy, roll in path:  # the scene seen by a camera moved and rolled about its centre, mirrored at the border

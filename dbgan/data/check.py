@@ -64,8 +64,7 @@ def check(found: Found, min_side: int, max_rejected: float, workers: int) -> tup
         psnr[name] = {"mean": float(np.mean([pair.psnr for pair in pairs])), "lowest": lowest, "lowest_of": lowest_of}
     train, test, real = (len(usable[name]) for name in ("train", "test", "real_blur"))
     counts = {"train_pairs": train, "test_pairs": test, "real_blur": real}
-    notes = {"converted": _counted(converted), "set_aside": _counted(set_aside)}
-    return frames, {**counts, "psnr_blurred": psnr, **notes}
+    return frames, {**counts, "psnr_blurred": psnr, "converted": _counted(converted), "set_aside": _counted(set_aside)}
 
 
 def lines(summary: dict) -> list[str]:
