@@ -68,7 +68,10 @@ def simulate(out: Path, seed: int, name: str, camera: ShakeParams, shakes: int) 
     items: list[Paths] = []
     everything, pair = [file for files in SAMPLE.values() for file in files], name != "real_blur"
     for file in progress(SAMPLE[name], desc=name, unit="photo"):
-        image = photos.read(Path(skimage.__file__).parent / "data" / file)[0]
+        pixels = photos.decode(
+            Path(skimage.__file__).parent / "data" / file
+        ).pixels  # profiles are not applied: as ever
+        image = np.repeat(pixels, 3 // pixels.shape[2], axis=2)
         sharp = Path(name, "sharp", file).with_suffix(".png")
         if pair:
             photos.write(out / sharp, image)

@@ -41,7 +41,8 @@ class Restorer(PythonModel):
         if isinstance(data, str):
             return base64.b64encode(self.restored(base64.b64decode(data))).decode()
         if isinstance(data, bytes):
-            return imagecodecs.png_encode(self.restored(photos.decode(data, "the image")[0]))
+            name = Path("the image")
+            return imagecodecs.png_encode(self.restored(photos.to_srgb(name, photos.decode(name, data))[0]))
         images = np.asarray(data)
         if images.ndim == 4:
             return np.stack([self.restored(image) for image in images])

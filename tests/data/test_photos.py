@@ -1,6 +1,7 @@
 """Photographs of every kind are read; others are refused with a reason; the value range; the listing."""
 
 import io
+import os
 import struct
 import zlib
 from pathlib import Path
@@ -54,7 +55,7 @@ CONVERTED = [  # image, options, file, what is read, note
     (PALETTE, {"transparency": 1}, "a.png", [[[10, 20, 30], [40, 50, 60]]], "transparency dropped"),
     (Image.new("1", (1, 2), 1), {}, "a.png", np.full((2, 1, 3), 255), "1 read as RGB"),
     (Image.new("CMYK", (1, 1), (0, 255, 255, 0)), {}, "a.tif", [[[255, 0, 0]]], "CMYK read as RGB"),
-    (Image.fromarray(RGB), MOVING, "a.tif", RGB, ""),
+    (Image.fromarray(RGB), MOVING, "a.tif", RGB, "the first of 2 pictures"),
 ]
 
 
@@ -91,7 +92,7 @@ def test_damaged_exif_costs_no_photograph(tmp_path, exif):
     assert np.array_equal(photos.read(tmp_path / "a.png")[0], RGB)
 
 
-@pytest.mark.parametrize("value", [np.nan, np.inf, -1.0, 70000.0, 0.5])
+@pytest.mark.parametrize("value", [np.nan, np.inf, -1.0, 70000.0])
 def test_floats_that_are_no_levels_are_refused(tmp_path, value):
     Image.fromarray(np.full((4, 4), value, np.float32)).save(tmp_path / "a.tif")
     with pytest.raises(photos.Unreadable, match="no 8 or 16 bits"):
@@ -176,6 +177,25 @@ def test_find_is_sorted_follows_links_and_leaves_out_other_files(tmp_path):
     for folder, message in (("a/folder.png", "no photographs"), ("gone", "no such folder")):
         with pytest.raises(ValueError, match=f"{folder}: .*{message}"):
             photos.find(tmp_path / folder)
+
+
+def test_find_says_what_it_leaves_out(tmp_path, monkeypatch, capsys):
+    for name in ("a.jpg", "b.mpo", "c.j2k", "d.hif", "photo.jxl", "x/PHOTO.JXL", "layers.psd", "shut/e.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / "gone.png").symlink_to(tmp_path / "nowhere")
+    scandir = os.scandir
+
+    def without_permission(path):  # as root has every permission
+        if str(path).endswith("shut"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", without_permission)
+    assert [path.name for path in photos.find(tmp_path)] == ["a.jpg", "b.mpo", "c.j2k", "d.hif"]
+    kinds, closed = capsys.readouterr().err.splitlines()
+    assert kinds.endswith("are left out: 2 .jxl, 1 .psd; convert them to PNG or JPEG")
+    assert closed.endswith(f"2 folders or links cannot be read and are left out, such as {tmp_path / 'gone.png'}")
 
 
 @pytest.mark.parametrize("name", ["día soleado.png", " .png.png", "写真 1.png", "%s {0}.png", "a\nb.png", "\udcff.png"])
