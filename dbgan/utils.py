@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import typer
+from tqdm import tqdm
 
 from dbgan import distributed
 
@@ -81,12 +82,29 @@ def log(message: str) -> None:
         typer.echo(message, err=True)
 
 
-def progress(items=None, **options):
-    """A tqdm bar, shown by the main process alone; a line now and then where no terminal is."""
-    from tqdm import tqdm
+class Lines(tqdm):
+    """Plain lines in a log file instead of a bar: every ten seconds, and none of work that takes less."""
 
-    every = 0.2 if sys.stderr.isatty() else 10
-    return tqdm(items, mininterval=every, dynamic_ncols=True, disable=not distributed.is_main(), **options)
+    def __init__(self, items=None, **options) -> None:
+        layout = "{desc} {n_fmt}/{total_fmt} [{elapsed}<{remaining}, {rate_fmt}{postfix}]"
+        super().__init__(items, **options | {"leave": False, "mininterval": 10, "delay": 10, "bar_format": layout})
+
+    def display(self, msg: str | None = None, pos: int | None = None) -> None:
+        if msg is None:
+            typer.echo(str(self).strip(), err=True)
+
+    def refresh(self, nolock: bool = False, lock_args: Any = None) -> None:
+        if not nolock:  # else other lines were written, after which a bar shows again
+            super().refresh(lock_args=lock_args)
+
+    def clear(self, nolock: bool = False) -> None:
+        pass
+
+
+def progress(items=None, **options):
+    """A bar on a terminal, lines elsewhere; by the main process alone."""
+    kind = functools.partial(tqdm, mininterval=0.2, dynamic_ncols=True) if sys.stderr.isatty() else Lines
+    return kind(items, disable=not distributed.is_main(), **options)
 
 
 @contextmanager
@@ -94,6 +112,8 @@ def atomic_write(path: Path) -> Iterator[Path]:
     """A path beside `path` to write a file or folder to, which replaces `path` when all went well and goes when not."""
     path = Path(path)
     part = path.with_name(path.name + ".part")
+    if len(os.fsencode(part.name)) > 255:  # as long as names can be
+        part = path.with_name(hashlib.sha256(os.fsencode(path.name)).hexdigest() + ".part")
     path.parent.mkdir(parents=True, exist_ok=True)
     _remove(part)
     try:

@@ -1,5 +1,6 @@
 """python -m dbgan: the commands as users run them, with networks that are tiny or do nothing."""
 
+import os
 import shlex
 
 import numpy as np
@@ -10,7 +11,7 @@ from typer.testing import CliRunner
 
 from dbgan import checkpoint
 from dbgan.__main__ import app
-from dbgan.data import photos
+from dbgan.data import folders, photos
 from dbgan.models.build import BLUR, DEBLUR, new_generator
 from dbgan.models.released import authors_name
 from dbgan.use.inference import restore
@@ -141,6 +142,31 @@ def test_a_photograph_that_is_stored_turned_gives_pairs_of_equal_sides(place, ph
     blurred, sharp = (Image.open(place / "pairs" / half / "turned_0.png") for half in ("blur", "sharp"))
     assert blurred.size == sharp.size == (72, 64)
     assert np.array_equal(np.asarray(sharp), np.rot90(photo(0), -1))
+
+
+def test_whatever_is_wrong_with_a_name_costs_one_line_at_most(place, photo):
+    """Names as long as disks take them, in no encoding, or the same for two."""
+    names = ["x" * 251 + ".png", os.fsdecode(b"\xff\xfe.png"), "same.png", "sub/same.png"]
+    for name in names:
+        (place / "in" / name).parent.mkdir(exist_ok=True)
+        Image.fromarray(photo(0)).save(place / "in" / name)
+    result = run("deblur in in/sub --out out")
+    assert result.exit_code == 1
+    assert files(place / "out") == sorted(["a.png", "b.png", *names[:2], names[3]])
+    clash = "deblur: in/same.png and in/sub/same.png: both would become out/same.png; give each its own --out"
+    assert result.stderr.splitlines().count(clash) == 2
+    result = run("blur in --out pairs")
+    assert result.exit_code == 1
+    assert "File name too long" in result.stderr
+    blurred = ["a_0.png", "b_0.png", "same_0.png", "sub/same_0.png", os.fsdecode(b"\xff\xfe_0.png")]
+    assert files(place / "pairs/blur") == files(place / "pairs/sharp") == sorted(blurred)
+
+
+def test_names_that_differ_in_suffix_or_case_alone_become_pairs_of_their_own(place, photo):
+    for number, name in enumerate(["IMG_1.jpg", "IMG_1.png", "img_1.png"]):
+        Image.fromarray(photo(number)).save(place / "in" / name)
+    assert run("blur in --out pairs --variants 2").exit_code == 0
+    assert len(folders.find(place / "pairs", 0.2).sets["train"]) == 2 * 5 - 2
 
 
 def test_help_shows_examples_that_parse(place):

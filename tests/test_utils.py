@@ -1,7 +1,9 @@
 """Whole files, one-line errors, ordered threads, and equal bytes for equal values."""
 
+import itertools
 import json
 import math
+import sys
 import threading
 import time
 from pathlib import Path
@@ -125,6 +127,26 @@ def test_ordered_gives_results_in_order_and_holds_few(monkeypatch):
     assert len(made) <= 4
     results.close()
     assert threading.active_count() < 5 or len(made) < 10
+
+
+def test_log_files_get_plain_lines_and_none_of_what_is_soon_done(monkeypatch, capsys):
+    clock = itertools.count(step=4)
+    monkeypatch.setattr("tqdm.std.time", lambda: next(clock))
+    with utils.progress(total=50, desc="a", unit="step") as bar:
+        for n in range(9):
+            bar.update()
+            bar.set_postfix({"loss": 1}, refresh=False)
+            if n == 2:
+                bar.write("a note", file=sys.stderr)
+    text = capsys.readouterr().err
+    lines = text.splitlines()
+    lines.remove("a note")
+    assert 2 <= len(lines) <= 6
+    assert all(line.startswith("a ") and "/50 [" in line for line in lines)
+    assert not {"\r", "\x1b", "|"} & set(text)
+    monkeypatch.undo()
+    assert list(utils.progress(range(3), desc="soon")) == [0, 1, 2]
+    assert capsys.readouterr().err == ""
 
 
 def test_workers_are_the_machine_s_or_the_number_given(monkeypatch):

@@ -128,6 +128,8 @@ class Reader:
                     photographs = isinstance(item, h5py.Group)
                     self._data[f"{group}/{name}"] = _Crops(item, file[group]["crops"]) if photographs else item
         except (OSError, KeyError, RuntimeError, ValueError) as error:
+            if "unable to lock" in str(error):
+                raise ValueError(f"{self.path}: another program has it open for writing; close it there") from None
             raise ValueError(f"{self.path}: missing, damaged or incomplete HDF5 file ({error})") from None
         for name in needed:
             self._named(name)

@@ -3,7 +3,9 @@
 import glob
 import os
 import sys
+import tempfile
 import warnings
+from collections import Counter, defaultdict
 from collections.abc import Callable, Collection
 from functools import partial
 from pathlib import Path
@@ -21,24 +23,35 @@ Inputs = Annotated[list[str], typer.Argument(metavar="INPUT", help='Photographs,
 Tile = Annotated[int, typer.Option(min=32, help="Pixels a side of the tiles: larger ones need more memory.")]
 Force = Annotated[bool, typer.Option("--force", help="Make results anew that are there already.")]
 
-Job = tuple[Path, list[Path]]  # a photograph and the files that it becomes
+Job = tuple[Path, list[Path], str]  # a photograph, the files that it becomes, and why it cannot
 Work = Callable[[photo_files.Photo, Path, Path], np.ndarray]  # a photograph, its file and the target -> pixels
 
 
-def jobs(inputs: list[str], out: Path, targets: Callable[[Path], list[Path]]) -> list[Job]:
-    """The photographs that `inputs` name and the files that each becomes: no other's, and in no input's place."""
+def jobs(inputs: list[str], out: Path, targets: Callable[[Path, bool], list[Path]]) -> list[Job]:
+    """The photographs that `inputs` name and the files that each becomes, in no input's place. `targets` gets a name,
+    and whether another differs from it in suffix or case alone."""
     if out.exists() and not out.is_dir():
         raise ValueError(f"{out}: is no folder")
-    all_jobs = [(file, targets(name)) for file, name in photographs(inputs, out)]
-    sources = {file.resolve() for file, _ in all_jobs}
-    makers: dict[Path, Path] = {}
+    found = photographs(inputs, out)
+    try:  # before hours of work
+        with tempfile.TemporaryFile(dir=next(folder for folder in (out, *out.absolute().parents) if folder.exists())):
+            pass
+    except OSError as error:
+        raise ValueError(f"{out}: cannot be written ({error.strerror}); choose another --out") from None
+    stems = Counter(str(name.with_suffix("")).lower() for _, name in found)
+    all_jobs = [(file, targets(name, stems[str(name.with_suffix("")).lower()] > 1)) for file, name in found]
+    sources = {file.resolve() for file, _ in found}
+    makers: defaultdict[Path, list[Path]] = defaultdict(list)
     for file, made in all_jobs:
         for target in made:
+            makers[target].append(file)
             if target.resolve() in sources:
                 raise ValueError(f"{target}: is one of the inputs; choose another folder for the results")
-            if (other := makers.setdefault(target, file)) != file:
-                raise ValueError(f"{other} and {file}: both would become {target}; run them one by one")
-    return all_jobs
+    clash = "{} and {}: both would become {}; give each its own --out".format
+    clashes = {target: clash(*files[:2], target) for target, files in makers.items() if len(files) > 1}
+    return [
+        (file, made, next((clashes[target] for target in made if target in clashes), "")) for file, made in all_jobs
+    ]
 
 
 def photographs(inputs: list[str], out: Path) -> list[tuple[Path, Path]]:
@@ -78,12 +91,14 @@ def each(all_jobs: list[Job], work: Work, force: bool, verb: str) -> None:
     warnings.filterwarnings("ignore", module=r"PIL\.")  # about odd files; notes say what matters
     kept = failed = 0
     bar = utils.progress(all_jobs, desc=verb, unit="photo")
-    for file, targets in bar:
-        missing = [target for target in targets if force or not target.exists()]
-        kept += len(targets) - len(missing)
-        if not missing:
-            continue
+    for file, targets, problem in bar:
         try:
+            if problem:
+                raise ValueError(problem)
+            missing = [target for target in targets if force or not target.exists()]
+            kept += len(targets) - len(missing)
+            if not missing:
+                continue
             photo = photo_files.read(file)
             for target in missing:
                 pixels = work(photo, file, target)

@@ -35,8 +35,9 @@ def main(
     python -m dbgan blur "photos/*.png" --out pairs --seed 7 --model models/bgan.safetensors
     """
 
-    def targets(path: Path) -> list[Path]:
-        return [out / "blur" / photo_files.written_as(path).with_stem(f"{path.stem}_{k}") for k in range(variants)]
+    def targets(path: Path, shared: bool) -> list[Path]:
+        stem = path.name.replace(".", "_") if shared else path.stem  # pairs are told by their stems
+        return [out / "blur" / photo_files.written_as(path).with_stem(f"{stem}_{k}") for k in range(variants)]
 
     jobs = batch.jobs(inputs, out, targets)
     network = batch.network(model, "bgan.safetensors", BLUR)
@@ -44,7 +45,7 @@ def main(
 
     def work(photo: photo_files.Photo, source: Path, target: Path) -> np.ndarray:
         name = target.relative_to(out / "blur")
-        digest = hashlib.sha256(f"{seed}/{name.as_posix()}".encode()).digest()
+        digest = hashlib.sha256(os.fsencode(f"{seed}/{name.as_posix()}")).digest()
         noise = partial(network.draw_noise, generator=torch.Generator().manual_seed(int.from_bytes(digest[:7])))
         pixels = restore(photo.pixels, noise=noise, name=target.name)
         sharp = out / "sharp" / name.with_suffix(name.suffix if photo.turned else source.suffix)

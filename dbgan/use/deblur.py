@@ -35,7 +35,7 @@ def main(
     """
     if model and released:
         raise typer.BadParameter("--model and --released: name one network, not two")
-    jobs = batch.jobs(inputs, out, lambda path: [out / photo_files.written_as(path)])
+    jobs = batch.jobs(inputs, out, lambda path, _: [out / photo_files.written_as(path)])
     network = authors_network(*released) if released else batch.network(model, "dbgan.safetensors", DEBLUR)
     restore = batch.restorer(network, tile, ensemble=ensemble)
     batch.each(jobs, lambda photo, source, target: restore(photo.pixels, name=source.name), force, "deblur")

@@ -1,6 +1,8 @@
 """HDF5 files: round trip, equal bytes, and one line for a file that is not whole."""
 
 import resource
+import subprocess
+import sys
 
 import h5py
 import numpy as np
@@ -113,6 +115,16 @@ def test_a_file_that_is_cut_short_or_missing_is_named(tmp_path, share):
         path.write_bytes(content[: int(len(content) * share)])
     with pytest.raises(ValueError, match=r"a\.h5"):
         h5.Reader(path, "paired/sharp")
+
+
+def test_a_file_that_another_program_writes_to_is_not_called_damaged(tmp_path):
+    path = make(tmp_path / "a.h5")
+    code = "import h5py, sys; file = h5py.File(sys.argv[1], 'r+'); print(flush=True); input()"
+    with subprocess.Popen([sys.executable, "-c", code, path], stdin=-1, stdout=-1, text=True) as other:
+        other.stdout.readline()
+        with pytest.raises(ValueError, match=r"a\.h5: another program has it open for writing; close it there"):
+            h5.Reader(path)
+        other.communicate("\n")
 
 
 def test_a_missing_dataset_is_named_with_its_file(tmp_path):

@@ -43,9 +43,17 @@ def test_what_gives_no_photograph_is_named(folder, given):
 
 
 def test_two_photographs_never_become_one_file_and_no_input_is_overwritten(folder):
-    with pytest.raises(ValueError, match=r"a\.png and sub/a\.png: both would become out/a\.png"):
-        jobs(["a.png", "sub/a.png"], Path("out"), lambda name: [Path("out") / name])
+    made = jobs(["a.png", "b.jpg", "sub/a.png"], Path("out"), lambda name, _: [Path("out") / name])
+    clash = "a.png and sub/a.png: both would become out/a.png; give each its own --out"
+    assert [problem for _, _, problem in made] == [clash, "", clash]
     with pytest.raises(ValueError, match="is one of the inputs"):
-        jobs(["sub"], Path("sub2"), lambda name: [Path("out/../sub") / name])
+        jobs(["sub"], Path("sub2"), lambda name, _: [Path("out/../sub") / name])
     with pytest.raises(ValueError, match="is no folder"):
-        jobs(["sub"], Path("a.png"), lambda name: [])
+        jobs(["sub"], Path("a.png"), lambda name, _: [])
+
+
+@pytest.mark.parametrize(("out", "reason"), [("b.jpg/out", "Not a directory"), ("/proc/out", "No such file")])
+def test_a_folder_that_cannot_be_written_is_found_before_any_work(folder, out, reason):
+    with pytest.raises(ValueError, match=rf"^{out}: cannot be written \({reason}.*\); choose another --out"):
+        jobs(["a.png"], Path(out), lambda name, _: [])
+    assert not (folder / "b.jpg").stat().st_size
