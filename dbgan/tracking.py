@@ -8,9 +8,10 @@ import hashlib
 import json
 import logging
 import os
+import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
@@ -150,8 +151,11 @@ def start(stage: str, params: dict[str, Any], used: list[str]) -> Log:
 
     home = utils.project_root()
     uri = os.environ.get("MLFLOW_TRACKING_URI", "").strip() or "sqlite:///mlflow.db"
-    if uri.startswith("sqlite:///"):
-        uri = f"sqlite:///{home / uri.removeprefix('sqlite:///')}"  # not in a temporary copy of the repository
+    own = uri.startswith("sqlite:///") and not uri.startswith("sqlite:////")
+    if own:
+        database = home / uri.removeprefix("sqlite:///")  # not in a temporary copy of the repository
+        # In an address ? and % have a meaning; a relative one does not show what the repository lies in.
+        uri = f"sqlite:///{os.path.relpath(database) if {'?', '%'} & {*str(home)} else database}"
     # A run's parameters cannot be changed afterwards.
     digest = hashlib.sha256(json.dumps(params, sort_keys=True).encode()).hexdigest()[:8]
     pipeline = f"{os.environ.get('DVC_EXP_NAME') or 'repro'}-{digest}"
@@ -162,6 +166,9 @@ def start(stage: str, params: dict[str, Any], used: list[str]) -> Log:
         client = mlflow.MlflowClient()
         found = client.get_experiment_by_name(EXPERIMENT)
         artifacts = (home / "mlartifacts").as_uri() if uri.startswith("sqlite:") else None
+        if own and found and (old := str(found.artifact_location)) != artifacts:
+            utils.log(f"MLflow: copied or moved from {old}; the records now name {artifacts}")
+            rehome(database, old, str(artifacts))
         note = {"mlflow.note.content": NOTE}
         experiment = found.experiment_id if found else client.create_experiment(EXPERIMENT, artifacts, note)
         query = f"tags.`pipeline.id` = '{pipeline}' and tags.`pipeline.kind` = 'pipeline'"
@@ -174,6 +181,15 @@ def start(stage: str, params: dict[str, Any], used: list[str]) -> Log:
             parent = new_run(client, experiment, pipeline, tags, params)
     tags = {"mlflow.parentRunId": parent, "stage": stage, "pipeline.kind": "stage", "pipeline.id": pipeline}
     return Log(client, new_run(client, experiment, stage, tags, {key: params.get(key) for key in used}), parent)
+
+
+def rehome(database: Path, old: str, new: str) -> None:
+    """Make a store's addresses of files, which are absolute, those of the repository's new place."""
+    places = [("experiments", "artifact_location"), ("runs", "artifact_uri"), ("logged_models", "artifact_location")]
+    with closing(sqlite3.connect(database)) as store, store:
+        for table, column in [*places, ("model_versions", "source"), ("model_versions", "storage_location")]:
+            change = f"UPDATE {table} SET {column} = ? || substr({column}, ?) WHERE substr({column}, 1, ?) = ?"
+            store.execute(change, (new, len(old) + 1, len(old), old))
 
 
 def new_run(client, experiment: str, name: str, tags: dict[str, str], params: dict[str, Any]) -> str:

@@ -1,5 +1,6 @@
 """Records: a parent run for the pipeline, a child for each stage, the network; and that none of it costs a training."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -110,6 +111,41 @@ def test_a_store_that_dies_on_the_way_is_named_once_and_costs_nothing_more(on, m
             log.metrics({"loss": 1.0}, step)
     assert len(calls) == 1
     assert logged == ["MLflow: nothing more of this stage is recorded (the server is gone)"]
+
+
+@pytest.mark.parametrize("move", ["cp -r", "mv"])
+def test_a_copied_or_moved_checkout_records_in_its_own_place(on, tmp_path_factory, monkeypatch, capsys, move):
+    (on / "note.json").write_text("{}")
+    with tracking.run("evaluate", PARAMS, []) as log:
+        log.pipeline({}, on / "note.json")
+    first = log.parent_id
+    new = tmp_path_factory.mktemp("new") / "place"
+    new.mkdir()
+    subprocess.run([*move.split(), on / "mlartifacts", on / "mlflow.db", new], check=True)
+    left = {*on.rglob("*")}
+    monkeypatch.setenv("DVC_ROOT", str(new))
+    monkeypatch.delenv("MLFLOW_TRACKING_URI")  # which MLflow has set
+    with tracking.run("evaluate", PARAMS | {"seed": 9}, []) as log:
+        log.pipeline({}, on / "note.json")
+    places = {run: mlflow.MlflowClient().get_run(run).info.artifact_uri for run in (first, log.parent_id)}
+    assert all(place.startswith((new / "mlartifacts").as_uri()) for place in places.values())
+    assert {*on.rglob("*")} == left
+    for run in places:
+        assert [file.path for file in log.client.list_artifacts(run)] == ["note.json"]
+    assert capsys.readouterr().err.count("MLflow: copied or moved from") == 1
+
+
+def test_a_checkout_whose_name_has_a_meaning_in_addresses_keeps_its_store(tmp_path):
+    place = tmp_path / "a?b%20c#d"
+    place.mkdir()
+    code = (
+        "from dbgan import tracking\nwith tracking.run('a', {'seed': 1}, []) as log: log.files(tracking.Path('note'))"
+    )
+    (place / "note").touch()
+    environment = os.environ | {"DVC_ROOT": str(place), "DBGAN_TRACKING": "on", "PYTHONPATH": str(ROOT)}
+    subprocess.run([sys.executable, "-c", code], cwd=place, env=environment, check=True)
+    assert {path.name for path in place.iterdir()} == {".dvc", "mlartifacts", "mlflow.db", "note"}
+    assert [path.name for path in tmp_path.iterdir()] == [place.name]
 
 
 @pytest.mark.slow
