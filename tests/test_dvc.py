@@ -1,12 +1,17 @@
 """dvc.yaml lists all that a result depends on; imports point one way (import-linter, `make check`, keeps the rest)."""
 
 import ast
+import os
+import re
+import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import yaml
+from dvc.utils.hydra import apply_overrides
 
 from dbgan import settings
 
@@ -104,3 +109,23 @@ def test_only_photos_converts_between_levels_and_floats():
         path.relative_to(ROOT).as_posix() for path in files if any(map(converts, ast.walk(ast.parse(path.read_text()))))
     }
     assert found == {"dbgan/data/photos.py", "dbgan/data/match_color.py"}  # whose curves are tables of levels
+
+
+def test_stages_run_with_the_interpreter_beside_dvc_without_activation(tmp_path):
+    """As .venv/bin/dvc starts them: `python` by the PATH."""
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "venv"], check=True)
+    (packages,) = (tmp_path / "venv").glob("lib/*/site-packages")
+    shutil.copy(ROOT / ".ci" / "venv.pth", packages)
+    assert "cp .ci/venv.pth" in (ROOT / "Makefile").read_text()
+    code = "import subprocess; subprocess.run(['python', '-c', 'import sys; sys.stdout.write(sys.prefix)'])"
+    command = [tmp_path / "venv" / "bin" / "python", "-c", code]
+    run = subprocess.run(command, env={"PATH": os.defpath}, capture_output=True, text=True, check=True)
+    assert run.stdout == str(tmp_path / "venv")
+
+
+def test_the_readme_s_way_to_give_a_path_with_blanks_and_brackets(tmp_path):
+    (line,) = re.findall(r"dvc exp run .*\[1\].*", (ROOT / "README.md").read_text())
+    arguments = shlex.split(line, comments=True)[3:]
+    shutil.copy(ROOT / "params.yaml", tmp_path)
+    apply_overrides(tmp_path / "params.yaml", [argument for argument in arguments if argument != "-S"])
+    assert settings.read(tmp_path / "params.yaml")["data"]["root"] == "/my photos/set [1]"
