@@ -2,6 +2,7 @@
 
 import io
 import logging
+import math
 import os
 from collections import Counter
 from collections.abc import Iterator
@@ -50,8 +51,6 @@ GAIN_MAP = (b"hdrgm:", b"HDRGainMap", b":ts:21496", b"tmap", b"hdrgainmap")  # s
 D65 = (0.3127, 0.329)
 PRIMARIES = {  # x and y of red, green and blue
     1: (0.64, 0.33, 0.3, 0.6, 0.15, 0.06),
-    5: (0.64, 0.33, 0.29, 0.6, 0.15, 0.06),
-    6: (0.63, 0.34, 0.31, 0.595, 0.155, 0.07),
     9: (0.708, 0.292, 0.17, 0.797, 0.131, 0.046),
     12: (0.68, 0.32, 0.265, 0.69, 0.15, 0.06),
 }
@@ -166,14 +165,11 @@ def to_srgb(path: Path, picture: Picture) -> tuple[np.ndarray, str]:
     if picture.icc:
         try:
             profile = ImageCms.ImageCmsProfile(io.BytesIO(picture.icc))
-            mode = "L" if grey and profile.profile.xcolor_space.strip() == "GRAY" else "RGB"
-            convert = ImageCms.buildTransform(profile, ImageCms.createProfile("sRGB"), mode, "RGB")
-            steps = np.arange(0, 256, 15).astype(np.uint8)  # of every channel: most profiles say sRGB in other words
-            probe = np.stack(np.meshgrid(*[steps] * 3), axis=-1).reshape(1, -1, 3) if mode == "RGB" else steps[None]
-            shown = np.asarray(ImageCms.applyTransform(Image.fromarray(probe), convert), int)
-            if np.abs(shown - np.atleast_3d(probe)).max() > 3:
-                image = Image.fromarray(pixels[..., 0] if mode == "L" else rgb)
-                rgb, notes = np.asarray(ImageCms.applyTransform(image, convert)), [*notes, "colours converted to sRGB"]
+            if "sRGB" not in ImageCms.getProfileDescription(profile):
+                image = Image.fromarray(pixels[..., 0] if profile.profile.xcolor_space.strip() == "GRAY" else rgb)
+                srgb = ImageCms.createProfile("sRGB")
+                rgb = np.asarray(ImageCms.profileToProfile(image, profile, srgb, outputMode="RGB"))
+                notes.append("colours converted to sRGB")
         except (ImageCms.PyCMSError, OSError):
             notes.append("its damaged colour profile is ignored")
     return rgb, ", ".join([*notes, "rotated as its EXIF says"] if picture.turned else notes)
@@ -203,7 +199,9 @@ def _decode(path: Path, file: IO[bytes]) -> Picture:
         raise Unreadable(path, f"over {MAX_MEGAPIXELS} megapixels ({width}x{height} are declared)")
     count = sum(not one.is_reduced for one in page.parent.pages) if page else getattr(image, "n_frames", 1)
     notes = [f"the first of {count} pictures"] if count > 1 else []
-    if page and (image is None or page.compression == tifffile.COMPRESSION.WEBP or _deep(page)):
+    bits = max(np.ravel(page.bitspersample)) if page else image.info.get("bit_depth", 8)
+    deep = page and (page.compression == tifffile.COMPRESSION.WEBP or (bits > 8 and page.photometric in PLAIN))
+    if image is None or deep:
         grey = page.samplesperpixel - len(page.extrasamples) == 1
         image = Image.new("L" if grey else "RGB", (1, 1))  # for what belongs to the pixels alone
         image.format, image.info = "TIFF", {"icc_profile": page.tags.valueof(34675)}
@@ -220,7 +218,7 @@ def _decode(path: Path, file: IO[bytes]) -> Picture:
     icc, hdr, doubt = _colours(image, file)
     if image.mode in NO_RGB:
         icc = None
-    notes += filter(None, (_cut(image, page, levels, file), note, doubt))
+    notes += filter(None, (_cut(image, bits, levels, file), note, doubt))
     form = image.format.replace("MPO", "JPEG")
     sampling = max(get_sampling(image), 0) if form == "JPEG" else 0
     info = image.info | ({"ifd": page.offset} if page else {})
@@ -229,10 +227,9 @@ def _decode(path: Path, file: IO[bytes]) -> Picture:
     return Picture(pixels, alpha, icc, hdr, bool(turn), notes, form, image.mode, sampling, info)
 
 
-def _cut(image: Any, page: tifffile.TiffPage | None, levels: np.ndarray, file: IO[bytes]) -> str:
+def _cut(image: Any, bits: int, levels: np.ndarray, file: IO[bytes]) -> str:
     """What a photograph has beyond its levels: more bits, and a second picture for HDR screens."""
     parts = [image.info.get("xmp"), *(content for _, content in getattr(image, "applist", []))]
-    bits = max(np.ravel(page.bitspersample)) if page else image.info.get("bit_depth", 8)
     if image.format in ("AVIF", "HEIF"):
         parts += [(content := _content(file))[:64], repr(image.info.get("aux")).encode()]
         if image.format == "AVIF":  # two flags among its decoder's settings
@@ -266,17 +263,13 @@ def _tiff_page(file: IO[bytes]) -> Any:
     return next((page for page in pages if not page.is_reduced), pages.first)
 
 
-def _deep(page: tifffile.TiffPage) -> bool:
-    return page.photometric in PLAIN and max(np.ravel(page.bitspersample).tolist()) > 8
-
-
 def _tiff_levels(page: tifffile.TiffPage) -> tuple[np.ndarray, str]:
     """(H, W, C) with alpha that the colours are not multiplied by; other channels are left out."""
     if page.photometric not in PLAIN or page.axes not in ("YX", "YXS", "SYX"):
         raise ValueError(f"TIFF of kind {page.photometric!s}, {page.axes}, {page.compression!s}")
     levels = page.asarray()
     levels = np.atleast_3d(np.moveaxis(levels, 0, -1) if page.axes == "SYX" else levels)
-    levels, note = _scaled(levels, page.bitspersample)
+    levels, note = _scaled(levels, 2**page.bitspersample - 1)
     if page.photometric == tifffile.PHOTOMETRIC.MINISWHITE:
         levels = np.iinfo(levels.dtype).max - levels
     colours = 1 if page.photometric < tifffile.PHOTOMETRIC.RGB else 3
@@ -289,13 +282,12 @@ def _tiff_levels(page: tifffile.TiffPage) -> tuple[np.ndarray, str]:
     return np.concatenate([levels, alpha], axis=2), note
 
 
-def _scaled(levels: np.ndarray, bits: int) -> tuple[np.ndarray, str]:
-    """Levels of so many bits as uint8, or as uint16 over its whole range; of floats and 32 bits their values tell."""
-    if levels.dtype == np.uint8:
+def _scaled(levels: np.ndarray, top: int) -> tuple[np.ndarray, str]:
+    """Levels up to `top` as uint8, or as uint16 over its whole range; of floats and 32 bits their values tell."""
+    if levels.dtype == np.uint8 or (levels.dtype == np.uint16 and top == 65535):
         return levels, ""
     if levels.dtype == np.uint16:
-        top = 2**bits - 1
-        return levels if top == 65535 else ((levels * np.uint64(65535) + top // 2) // top).astype(np.uint16), ""
+        return ((levels * np.uint64(65535) + top // 2) // top).astype(np.uint16), ""
     low, high = levels.min(), levels.max()
     top = 1 if levels.dtype.kind == "f" and high <= 1 else 255 if high <= 255 else 65535
     if not 0 <= low <= high <= top:
@@ -312,18 +304,17 @@ def _levels(image: Any, file: IO[bytes], decoder: str, _: Any, start: int, optio
     if image.format == "JPEG2000":
         content = _content(file)
         if (bits := (content[content.find(JPEG2000_SIZE) + DEPTH_AT] & 127) + 1) > 8:
-            return _scaled(np.atleast_3d(imagecodecs.jpeg2k_decode(content)), bits)
+            return _scaled(np.atleast_3d(imagecodecs.jpeg2k_decode(content)), 2**bits - 1)
     if image.format == "PPM" and image.mode == "RGB" and isinstance(options, tuple) and options[-1] > 255:
-        content, size, top = _content(file)[start:], 3 * image.width * image.height, options[-1]
+        content, shape = _content(file)[start:], (image.height, image.width, 3)
         plain = decoder == "ppm_plain"  # figures as text
-        levels = np.array(content.split(), np.uint16) if plain else np.frombuffer(content, ">u2", size)
-        levels = (levels * np.uint64(65535) + top // 2) // top
-        return levels.astype(np.uint16).reshape(image.height, image.width, 3), ""
+        levels = np.array(content.split()) if plain else np.frombuffer(content, ">u2", math.prod(shape))
+        return _scaled(levels.astype(np.uint16).reshape(shape), options[-1])
     image.load()
     if image.mode[0] == "I":
         return np.atleast_3d(np.asarray(image).astype(np.uint16)), ""
     if image.mode == "F":
-        return _scaled(np.atleast_3d(np.asarray(image)), 32)
+        return _scaled(np.atleast_3d(np.asarray(image)), 1)
     if image.mode == "CMYK" and (icc := image.info.get("icc_profile")):
         with suppress(ImageCms.PyCMSError, OSError):  # a profile of other colours, or a damaged one
             profile, srgb = ImageCms.ImageCmsProfile(io.BytesIO(icc)), ImageCms.createProfile("sRGB")

@@ -351,6 +351,25 @@ def test_what_is_written_unchanged_is_the_same_photograph(tmp_path, photo, suffi
         assert (b"Panasonic" in copy.read_bytes()) and (TEXT in copy.read_bytes())
 
 
+@pytest.mark.parametrize("suffix", [".png", ".tif", ".jp2"])
+def test_a_photograph_of_16_bits_that_is_cut_short_is_refused(tmp_path, photo, suffix):
+    path = tmp_path / f"a{suffix}"
+    make(path, "RGB16", photo)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(ValueError, match=f"a{suffix}: not a readable photograph"):
+        photo_files.read(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [("a", "no photographs are written as files without a suffix"), ("a.jpg", "JPEG files do not hold its 16 bits")],
+)
+def test_what_cannot_be_written_is_refused_at_once(tmp_path, photo, name, reason):
+    make(tmp_path / "a.png", "RGB16", photo)
+    with pytest.raises(ValueError, match=f"{name}: {reason}"):
+        photo_files.read((tmp_path / "a.png").rename(tmp_path / name))
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(not shutil.which("exiftool"), reason="exiftool is not installed (libimage-exiftool-perl)")
 @pytest.mark.parametrize(("suffix", "kind"), [pair for pair in KINDS if pair[0] in EXIF])
