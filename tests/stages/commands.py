@@ -48,7 +48,7 @@ def ends_in_one_line(root: Path, stage: str, *said: str) -> None:
     assert result.exit_code == 1
     assert isinstance(result.exception, SystemExit)
     assert result.stdout == ""
-    lines = [line for line in result.stderr.splitlines() if line and "%|" not in line]  # without progress bars
+    lines = [line for line in result.stderr.splitlines() if line and "[00:" not in line]  # without those of progress
     assert len(lines) == 1, result.stderr
     assert lines[0].startswith(f"{stage}: ")
     for text in said:

@@ -66,7 +66,7 @@ def test_they_leave_the_files_of_one_and_speak_with_one_voice(pretrained):
     assert files(two).keys() == files(one).keys()
     assert not list(two.glob(".state/*/*/state.pt"))
     assert "Traceback" not in result.stderr
-    assert result.stderr.count("4/4") == 1  # one bar
+    assert result.stderr.count("4/4") <= 1  # of the main process, when it takes long
 
 
 def test_two_processes_synthesize_the_bytes_of_one(tmp_path, chain):
