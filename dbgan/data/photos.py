@@ -152,7 +152,7 @@ def to_srgb(path: Path, picture: Picture) -> tuple[np.ndarray, str]:
     """What networks see of a photograph, (H, W, 3) uint8, and a note of what was converted."""
     pixels, notes = picture.pixels, [*picture.notes]
     if picture.hdr:
-        raise Unreadable(path, f"its colours are {picture.hdr} (HDR), which are not read; convert it to sRGB")
+        raise Unreadable(path, f"HDR colours by {picture.hdr} are not read; convert it to sRGB")
     grey, deep = pixels.shape[2] == 1, pixels.dtype == np.uint16
     if deep:
         pixels = ((pixels + np.uint32(128)) // 257).astype(np.uint8)

@@ -52,7 +52,7 @@ def read(path: Path) -> Photo:
         with path.open("rb") as file:
             chunks = tuple(chunk for chunk in photos.png_chunks(file) if chunk[0] in COLOURS)
     elif picture.hdr:
-        raise ValueError(f"{path}: its colours are {picture.hdr} (HDR), kept in PNG files alone; convert it to one")
+        raise ValueError(f"{path}: HDR colours by {picture.hdr} are kept in PNG files alone; convert it to one")
     if alpha.size and form in OPAQUE:
         alpha, notes = alpha[..., :0], [*notes, f"{form} files have no transparency, it is dropped"]
     try:

@@ -53,11 +53,11 @@ def test_hdr_is_kept_in_png_and_else_refused_by_name(tmp_path, photo):
         path = with_chunks(tmp_path / "a.png", photo(0), (b"cICP", bytes([9, number, 0, 1])))
         _, copy = again(path)
         assert struct.pack(">I4s4B", 4, b"cICP", 9, number, 0, 1) in copy.read_bytes()
-        with pytest.raises(photos.Unreadable, match=rf"a\.png: its colours are {name} \(HDR\)"):
+        with pytest.raises(photos.Unreadable, match=rf"a\.png: HDR colours by {name} are not read"):
             photos.read(path)
     avif = case(tmp_path, "avif_hdr_bt2020_pq_10bit.avif")
     for read in (photos.read, photo_files.read):
-        with pytest.raises(ValueError, match=r"10bit\.avif: its colours are PQ"):
+        with pytest.raises(ValueError, match=r"10bit\.avif: HDR colours by PQ"):
             read(avif)
 
 
