@@ -218,6 +218,16 @@ def test_bigtiff_s_camera_data_are_kept(tmp_path):
         assert [image.getexif()[tag] for tag in (271, 272, 33432)] == ["Maker", "Model", "Me"]
 
 
+def test_damaged_tags_of_a_tiff_file_are_said_and_the_others_kept(tmp_path, photo):
+    make(tmp_path / "a.tif", "RGB", photo)
+    content = (tmp_path / "a.tif").read_bytes()
+    artist = struct.pack("<HHI", 315, 2, len(TEXT) + 1)
+    (tmp_path / "a.tif").write_bytes(content.replace(artist, struct.pack("<HHI", 315, 2, 1 << 30)))
+    first, copy = again(tmp_path / "a.tif")
+    assert (first.note, first.turned) == ("damaged EXIF data are left out", True)
+    assert b"Panasonic" in copy.read_bytes()
+
+
 def test_orientation_in_a_png_s_text_counts_everywhere(tmp_path):
     path = case(tmp_path, "png_orientation3_raw_profile.png")
     with Image.open(path) as image:
