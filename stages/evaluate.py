@@ -22,7 +22,7 @@ from dbgan.panels import evenly, join
 from dbgan.use import inference
 
 USED = ["seed", "threads", "real_camera", "crop", "evaluate"]
-SHAKES = 2  # simulated real blurs of each test photograph
+SHAKES = 6  # simulated real blurs of each test photograph
 NOISE_MAPS = 4  # that BGAN blurs each crop with; a panel shows three
 
 
@@ -73,7 +73,7 @@ def main(
 
     def simulated(k: int, frame: Frame) -> tuple:
         sharp = load(frame)
-        shake = np.random.default_rng([common.seed, k, 0, 1])  # training pairs have (seed, photograph, shake)
+        shake = np.random.default_rng([common.seed, k, 4, 0])  # sets have (seed, photograph, part 0 to 3, shake)
         return measure.restored_simulated(camera_shake.blur(sharp, camera, shake), sharp, *deblurs)
 
     def blurred(*pair: Frame) -> tuple:
