@@ -51,6 +51,19 @@ class Blurring(Adversarial):
         chosen = torch.randint(len(self.tables), (len(fake),), generator=draw)
         return jpeg(fake, self.tables[chosen].to(fake.device, non_blocking=True))
 
+    def kept(self, fake: Tensor, sharp: Tensor, draw: torch.Generator) -> Terms:
+        """The terms that keep a photograph's content and colours, and noise maps apart; those without weight cost
+        nothing."""
+        p, blur = self.p, self.networks["blur"]
+        terms = {}
+        if p.perceptual:
+            terms["perceptual"] = p.perceptual * perceptual(fake, sharp, self.features)
+        if p.color:
+            terms["color"] = p.color * color(fake, sharp)
+        if p.mode_seeking:
+            terms["mode_seeking"] = p.mode_seeking * mode_seeking(fake, blur(sharp, blur.draw_noise(sharp, draw)))
+        return terms
+
 
 def change(fake: Tensor, sharp: Tensor) -> Tensor:
     """How far BGAN's blurs are from their input, in the mean, levels of 255; without gradient."""
@@ -70,17 +83,10 @@ class TrainBgan(Blurring):
         stored = self.stored(fake, draw)
         # Critic: tell real blurred photographs from BGAN's.
         yield {"critic": critic_loss(p.objective, critic, real, stored, draw)}
-        # Generator: keep the content of the photograph, and fool the critic.
+        # Generator: fool the critic, and keep the content of the photograph.
         with frozen(critic):
-            terms = {
-                "perceptual": p.perceptual * perceptual(fake, sharp, self.features),
-                "color": p.color * color(fake, sharp),
-                "adversarial": p.beta * generator_loss(p.objective, critic, real, stored),
-                "change": change(fake, sharp),
-            }
-            if p.mode_seeking:
-                terms["mode_seeking"] = p.mode_seeking * mode_seeking(fake, blur(sharp, blur.draw_noise(sharp, draw)))
-            yield terms
+            adversarial = p.beta * generator_loss(p.objective, critic, real, stored)
+            yield {"adversarial": adversarial} | self.kept(fake, sharp, draw) | {"change": change(fake, sharp)}
 
 
 class CycleBgan(Blurring):
@@ -93,7 +99,7 @@ class CycleBgan(Blurring):
         sharp, blurred, real = batch
         p, blur, deblur = self.p, self.networks["blur"], self.networks["deblur"]
         blur_critic, sharp_critic = self.networks["blur_critic"], self.networks["sharp_critic"]
-        noise, other_noise = (blur.draw_noise(sharp, draw) for _ in range(2))
+        noise = blur.draw_noise(sharp, draw)
         if n <= p.pixel_steps:
             yield {"pixel": F.l1_loss(blur(sharp, noise), blurred) + F.l1_loss(deblur(blurred), sharp)}
             return
@@ -106,9 +112,7 @@ class CycleBgan(Blurring):
         }
         # Generators: fool the critics, undo each other, and leave alone what is as it should be.
         with frozen(blur_critic, sharp_critic):
-            terms = {
-                "perceptual": p.perceptual * perceptual(fake_blurred, sharp, self.features),
-                "color": p.color * color(fake_blurred, sharp),
+            yield {
                 "adversarial_blur": p.beta * generator_loss(p.objective, blur_critic, real, stored),
                 "adversarial_sharp": p.beta * generator_loss(p.objective, sharp_critic, sharp, fake_sharp),
                 "cycle_sharp": p.cycle * F.l1_loss(deblur(fake_blurred), sharp),
@@ -116,7 +120,4 @@ class CycleBgan(Blurring):
                 "identity_sharp": p.identity * F.l1_loss(deblur(sharp), sharp),
                 "identity_blurred": p.identity * F.l1_loss(blur(real, noise), real),
                 "change": change(fake_blurred, sharp),
-            }
-            if p.mode_seeking:
-                terms["mode_seeking"] = p.mode_seeking * mode_seeking(fake_blurred, blur(sharp, other_noise))
-            yield terms
+            } | self.kept(fake_blurred, sharp, draw)
