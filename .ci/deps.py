@@ -1,8 +1,9 @@
 """Write the code that each stage depends on into dvc.yaml; --check fails if something would change.
 
 A stage depends on its own file and on every file of the project that it imports, directly or through others, but for
-EXEMPT, which cannot change a result. Of the networks that params.yaml chooses by name, which build.py imports, it
-depends on the chosen one's file, on what any of them imports, and in BGAN's training on the other half of the cycle.
+EXEMPT, which cannot change a result. Of the deblurring networks, which build.py imports and params.yaml chooses by
+name, it depends on the chosen one's file and on what any of them imports; on all of BGAN's, which are small and which
+each scale chooses, where its weights count; in its training also on the other half of the cycle.
 """
 
 import ast
@@ -13,7 +14,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 EXEMPT = {"dbgan/utils.py", "dbgan/tracking.py", "dbgan/report.py"}
 BUILD = "dbgan/models/build.py"
-CHOICES = {"blur_generator": r"models/bgan\.safetensors", "generator": r"models/dbgan\w*\.safetensors"}  # by weights
+BLUR = {f"dbgan/models/{name}.py" for name in ("bgan", "camera", "sftnet_blur")}
 OTHER_HALF = {"train_bgan": {"dbgan/models/dbgan.py", "dbgan/models/sftnet.py"}}
 
 
@@ -34,7 +35,9 @@ def code(stage: str, block: str) -> list[str]:
     files = (found - networks) | OTHER_HALF.get(stage, set())
     if BUILD in found:
         files |= set().union(*map(imported, networks))
-    templates = [f"dbgan/models/${{{key}.name}}.py" for key, weights in CHOICES.items() if re.search(weights, block)]
+    if "models/bgan.safetensors" in block:
+        files |= BLUR
+    templates = ["dbgan/models/${generator.name}.py"] if re.search(r"models/dbgan\w*\.safetensors", block) else []
     return sorted(files, key=lambda file: (not file.startswith("stages"), file)) + templates
 
 

@@ -88,19 +88,23 @@ def closeness(made: np.ndarray, start: np.ndarray, goal: np.ndarray) -> float:
     return float(wasserstein_distance(made, goal) / max(wasserstein_distance(start, goal), 1e-9))
 
 
-def bgan_blurs(crops: list[tuple[list[Photo], list[Photo], list[list[Photo]]]], real: list[Photo]) -> dict:
-    """BGAN's blurs of sharp crops, compared with real blur.
+def kinds(
+    photographs: list[tuple[list[Photo], list[Photo], list[list[Photo]], list[Photo]]],
+) -> tuple[list[Photo], list[Photo], list[list[Photo]]]:
+    """The crops of all photographs: as they are, as the pairs blur them, and, for each noise map, as BGAN does."""
+    sharp = [crop for photo, *_ in photographs for crop in photo]
+    paired = [crop for _, photo, *_ in photographs for crop in photo]
+    maps = zip(*(made for _, _, made, _ in photographs), strict=True)
+    return sharp, paired, [[crop for made in photos for crop in made] for photos in maps]
 
-    crops: for each photograph crops of one size, as they are, as the paired set blurs them, and, for each noise map, as
-    BGAN blurs them. real: crops of real blurred photographs, perhaps none.
+
+def bgan_blurs(sharp: list[Photo], paired: list[Photo], blurs: list[list[Photo]], real: list[Photo]) -> dict:
+    """BGAN's blurs of sharp crops of one size, for each noise map, compared with crops of real blur, perhaps none.
 
     bgan_realism = W1(BGAN, real) / W1(sharp, real) of blur_effect; paired_realism is the paired set's. Both are None
     without real photographs. bgan_diversity: mean absolute difference of two noise maps' blurs of one crop.
     bgan_color_shift: mean change of each channel. Both in 8-bit levels.
     """
-    sharp = [crop for photo, _, _ in crops for crop in photo]
-    paired = [crop for _, photo, _ in crops for crop in photo]
-    blurs = [[crop for made in photos for crop in made] for photos in zip(*(made for _, _, made in crops), strict=True)]
     made = np.array(blurs, dtype=np.float64)  # (noise maps, crops, H, W, 3)
     effects = {
         "sharp": blur_effects(sharp),

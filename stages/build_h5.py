@@ -6,7 +6,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from dbgan import outputs, settings, tracking, utils
-from dbgan.data import h5, manifest, match_color, registration
+from dbgan.data import development, h5, manifest, match_color, registration
 from dbgan.data.crops import CropParams, grid, textured
 from dbgan.data.manifest import Frame, load_frame
 from dbgan.utils import ordered, progress
@@ -40,6 +40,7 @@ def main(
                     curves, matched = matching_curves(real_root, real, found["mean_sharp"], p, workers)
                     found["mean_real_matched"] = matched
                 found |= write(file, "real", real_root, {"blurred": real}, p, workers, curves)
+                file.write("real/jpeg", np.stack([development.tables(real_root / frame.path) for frame in real]))
         outputs.write_json(metrics, found)
         log.metrics(found)
         log.files(metrics)

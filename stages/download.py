@@ -8,7 +8,7 @@ from dbgan.data import check, contact_sheet, manifest, sources
 from dbgan.data.camera_shake import ShakeParams
 from dbgan.data.download import Archives
 
-USED = ["seed", "data", "camera", "real_camera", "archives"]
+USED = ["seed", "data", "pair_camera", "real_camera", "archives"]
 
 
 def main(
@@ -22,7 +22,7 @@ def main(
     values = settings.load(params)
     p = settings.section(values, "data", sources.DataParams)
     archives = settings.section(values, "archives", Archives)
-    camera = settings.section(values, "camera", ShakeParams)
+    camera = settings.section(values, "pair_camera", ShakeParams)
     real_camera = settings.section(values, "real_camera", ShakeParams)
     seed = settings.top(values, settings.Common).seed
     warnings.filterwarnings("ignore", module=r"PIL\.")  # of odd files; photos.read notes the conversions that matter

@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 from pydantic import NonNegativeInt, PositiveInt
 
-from dbgan import checkpoint, distributed, outputs, report, settings, tracking, utils
+from dbgan import checkpoint, distributed, outputs, realism, report, settings, tracking, utils
 from dbgan import metrics as measure
 from dbgan.data import camera_shake, h5, manifest
 from dbgan.data.crops import CropParams, cut, grid
@@ -22,7 +22,7 @@ from dbgan.panels import evenly, join
 from dbgan.use import inference
 
 USED = ["seed", "threads", "real_camera", "crop", "evaluate"]
-SHAKES = 2  # simulated real blurs of each test photograph
+SHAKES = 6  # simulated real blurs of each test photograph
 NOISE_MAPS = 4  # that BGAN blurs each crop with; a panel shows three
 
 
@@ -73,16 +73,18 @@ def main(
 
     def simulated(k: int, frame: Frame) -> tuple:
         sharp = load(frame)
-        shake = np.random.default_rng([common.seed, k, 0, 1])  # training pairs have (seed, photograph, shake)
+        shake = np.random.default_rng([common.seed, k, 4, 0])  # sets have (seed, photograph, part 0 to 3, shake)
         return measure.restored_simulated(camera_shake.blur(sharp, camera, shake), sharp, *deblurs)
 
-    def blurred(*pair: Frame) -> tuple:
+    def blurred(k: int, *pair: Frame) -> tuple:
         paired, sharp = map(load, pair)
         corners = grid(sharp.shape[0], sharp.shape[1], crop)
         corners = [corners[i] for i in evenly(len(corners), p.crops // len(sources))]
         paired_crops, sharp_crops = (list(cut(photo, corners, crop.side)) for photo in (paired, sharp))
         made = [[blur(image, number) for image in sharp_crops] for number in range(NOISE_MAPS)]
-        return (sharp_crops, paired_crops, made), chain([sharp], (blur(sharp, number) for number in range(3)))
+        shake = np.random.default_rng([common.seed, k, 4, 1])
+        real = [] if listing.real_root else list(cut(camera_shake.blur(sharp, camera, shake), corners, crop.side))
+        return (sharp_crops, paired_crops, made, real), chain([sharp], (blur(sharp, number) for number in range(3)))
 
     def each(kind: str, one: Callable[..., tuple], items: Sequence[tuple]) -> list:
         """The figures of all; `panels` get the photographs of some, and memory holds no others."""
@@ -100,15 +102,21 @@ def main(
         rows = each("test", test, pairs)
         real_rows = each("real", real, [(frame,) for frame in listing.real_blur])
         simulated_rows = each("simulated", simulated, shaken)
-        blurs = each("bgan", blurred, sources)
+        blurs = each("bgan", blurred, [(k, *pair) for k, pair in enumerate(sources)])
         if not distributed.is_main():
             return
         gains = measure.by_gain(rows)
         extremes = {f"test_{k:04d}": k for k in gains[:1] + gains[-1:]}
         panels |= {name: test(*pairs[k])[1] for name, k in extremes.items() if name not in panels}
         count = crops_file.length("real/blurred") if "real/blurred" in crops_file else 0
-        real_crops = [crops_file.rows("real/blurred", k) for k in evenly(count, p.crops)]
-        summary = measure.means(rows, simulated_rows, real_rows) | measure.bgan_blurs(blurs, real_crops)
+        # The simulated real camera blurs the same crops; real photographs show other scenes.
+        alike = [crop for *_, real in blurs for crop in real]
+        real_crops = alike or [crops_file.rows("real/blurred", k) for k in evenly(count, p.crops)]
+        sharp_crops, paired_crops, bgan_crops = measure.kinds(blurs)
+        summary = measure.means(rows, simulated_rows, real_rows)
+        summary |= measure.bgan_blurs(sharp_crops, paired_crops, bgan_crops, real_crops)
+        made = [crop for one_map in bgan_crops for crop in one_map]
+        summary |= realism.compare(sharp_crops, paired_crops, made, real_crops, sharp_crops if alike else ())
         summary["flat_deviation"] = measure.flat_deviation(deblurs[1])
         with utils.atomic_write(out) as part:
             part.mkdir()

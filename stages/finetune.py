@@ -12,7 +12,7 @@ from dbgan.training.dbgan import Finetune, FinetuneParams
 from dbgan.training.networks import new_critic, vgg_features
 from dbgan.training.run import Job
 
-TOP = ("alpha", "beta", "objective", "critic")
+TOP = ("alpha", "beta", "objective")
 USED = ["seed", "threads", "init_std", *TOP, "mix", "perceptual", "archives", "finetune"]
 
 

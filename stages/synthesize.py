@@ -3,22 +3,30 @@ python -m stages.synthesize data/crops.h5 models/bgan.safetensors data/synthetic
 """
 
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
+from typing import Literal
 
-import numpy as np
 import torch
-from pydantic import PositiveInt
+from pydantic import NonNegativeFloat, PositiveInt
 
 from dbgan import checkpoint, distributed, outputs, settings, tracking, utils
-from dbgan.data import h5, photos
+from dbgan.data import camera_shake, development, h5
 from dbgan.models.build import BLUR
+from dbgan.panels import evenly
+from dbgan.synthesis import PROBED, Bgan, oracle
 
-USED = ["seed", "threads", "synthesize"]
+USED = ["seed", "threads", "real_camera", "synthesize"]
 
 
 class SynthesizeParams(settings.Params):
+    # bgan; oracle: the simulated real camera's own blurs in BGAN's place, the most that BGAN could reach
+    source: Literal["bgan", "oracle"]
     noise_maps: PositiveInt  # blurs of each sharp training crop, each with a noise map of its own
     batch: PositiveInt  # crops blurred at once
+    noise: bool  # as much noise is added as gives BGAN's blurs the noise level of the real ones
+    jpeg: bool  # BGAN's blurs are stored with the quantisation tables of the real photographs
+    min_change: NonNegativeFloat  # levels of 255; a BGAN that changes its input by less is refused
 
 
 def main(
@@ -28,39 +36,48 @@ def main(
     params: Path = Path("params.yaml"),
     metrics: Path = Path("metrics/synthesize.json"),
 ) -> None:
-    """Blur every sharp training crop with several noise maps by the trained BGAN."""
+    """Blur every sharp training crop with several noise maps by the trained BGAN, and store it as a camera does."""
     values = settings.load(params)
     common = settings.top(values, settings.Common)
     p = settings.section(values, "synthesize", SynthesizeParams)
+    camera = settings.section(values, "real_camera", camera_shake.ShakeParams)
     device = outputs.device(common.threads)
-    sharp_crops = h5.Reader(crops, "paired/sharp")
+    file = h5.Reader(crops, "paired/sharp")
+    count, real = file.length("paired/sharp"), "real/blurred" in file
+    tables = development.tables_of(file).to(device) * p.jpeg
     network = checkpoint.load(bgan, BLUR).to(device)
-    crop_count = sharp_crops.length("paired/sharp")
-    total = crop_count * p.noise_maps
+    figures: dict[str, float] = {"synthetic_crops": count * p.noise_maps}
 
-    def blurs(start: int) -> list[np.ndarray]:
-        """One batch of blurs for each noise map."""
-        sharp = photos.to_float(sharp_crops.rows("paired/sharp", slice(start, start + p.batch))).to(device)
-        draws = [torch.Generator().manual_seed(common.seed + start * p.noise_maps + k) for k in range(p.noise_maps)]
-        return [photos.to_uint8(network(sharp, network.draw_noise(sharp, draw))) for draw in draws]
+    with torch.inference_mode(), utils.out_of_memory("lower synthesize.batch"):
+        made = Bgan(network, file, tables, common.seed)
+        change = figures["change"] = made.change()
+        if p.source == "bgan" and change < p.min_change:
+            advice = "train it with other weights (docs/training.md), or set synthesize.min_change: 0"
+            raise ValueError(f"{bgan}: BGAN hardly blurs, it changes its input by {change:.2f} levels of 255; {advice}")
+        if p.noise and real:
+            made.match([file.rows("real/blurred", k) for k in evenly(file.length("real/blurred"), PROBED)])
+        figures["added_noise"] = made.noise
+    make = partial(made.made, maps=p.noise_maps)
+    jobs = [range(start, min(start + p.batch, count)) for start in range(0, count, p.batch)]
+    if p.source == "oracle":
+        make = partial(oracle, file, maps=p.noise_maps, camera=camera, seed=common.seed)
+        jobs = sorted(set(file.windows("paired/sharp")[:, 0].tolist()))
 
-    starts, world_size = range(0, crop_count, p.batch), distributed.world_size()
-    rounds = [starts[k : k + world_size] for k in range(0, len(starts), world_size)]
+    world_size = distributed.world_size()
+    rounds = [jobs[k : k + world_size] for k in range(0, len(jobs), world_size)]
     with tracking.run("synthesize", values, USED) as log:
-        advice = f"lower scales.{values['scale']}.synthesize.batch"
-        with utils.out_of_memory(advice), ExitStack() as stack, torch.inference_mode():
+        with utils.out_of_memory("lower synthesize.batch"), ExitStack() as stack, torch.inference_mode():
             if distributed.is_main():
-                file = stack.enter_context(h5.create(stack.enter_context(utils.atomic_write(out))))
-                file.made_of(sharp_crops)
+                written = stack.enter_context(h5.create(stack.enter_context(utils.atomic_write(out))))
+                written.made_of(file)
             for round_ in utils.progress(rounds, unit="batch"):
-                for start, blurred in zip(round_, distributed.gather_map(blurs, round_), strict=distributed.is_main()):
-                    for images in blurred:
-                        file.append("synthetic/blurred", images, total)
-                        file.append("synthetic/source", np.arange(start, start + len(images)), total)
+                for blurs in distributed.gather_map(lambda job: list(make(job)), round_):
+                    for source, images in blurs:
+                        written.append("synthetic/blurred", images, count * p.noise_maps)
+                        written.append("synthetic/source", source, count * p.noise_maps)
         if distributed.is_main():
-            counts = {"synthetic_crops": total}
-            outputs.write_json(metrics, counts)
-            log.metrics(counts)
+            outputs.write_json(metrics, figures)
+            log.metrics(figures)
             log.files(metrics)
 
 

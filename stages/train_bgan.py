@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from dbgan import settings, utils
+from dbgan.data import development
 from dbgan.data.batches import BlurBatches
 from dbgan.data.h5 import Reader
 from dbgan.models.build import BLUR, BlurGeneratorParams, new_generator, reverse
@@ -11,7 +12,7 @@ from dbgan.training.loop import Training
 from dbgan.training.networks import new_critic, vgg_features
 from dbgan.training.run import Job
 
-TOP = ("beta", "objective", "critic")
+TOP = ("beta", "objective")
 USED = ["seed", "threads", "init_std", *TOP, "perceptual", "archives", "blur_generator", "train_bgan"]
 
 
@@ -31,13 +32,14 @@ def main(
     data = BlurBatches(Reader(crops), p.batch, p.patch, seed)
     if "real/blurred" not in data.crops:
         utils.log(f"{crops}: no real blurred photographs in it; the blurred halves of the pairs stand in")
+    tables = development.tables_of(data.crops).to(job.device)
     features, digest = vgg_features(values, job.device)
     blur, critic = new_generator(name, config, seed, std), new_critic(p, p.critic_luminance, seed + 1, std)
-    training: Training = TrainBgan(p, features, blur=blur, critic=critic)
+    training: Training = TrainBgan(p, features, tables, blur=blur, critic=critic)
     if p.method == "cycle":
         deblur = new_generator(*reverse(name, config), seed + 2, std)
         other = new_critic(p, p.critic_luminance, seed + 3, std)
-        training = CycleBgan(p, features, blur=blur, deblur=deblur, blur_critic=critic, sharp_critic=other)
+        training = CycleBgan(p, features, tables, blur=blur, deblur=deblur, blur_critic=critic, sharp_critic=other)
     job.train(training, p, data, (name, config), [*USED, name], perceptual_weights=digest)
 
 

@@ -1,7 +1,7 @@
 """Camera-shake simulator: a sharp photograph averaged, in linear light, along a random smooth camera path."""
 
 import io
-from typing import Annotated
+from typing import Annotated, Literal
 
 import numpy as np
 import torch
@@ -12,6 +12,8 @@ from torch.nn import functional as F
 
 from dbgan.data.photos import to_float, to_uint8
 from dbgan.settings import Params
+
+WHITE = 0.98  # stored value from which a pixel counts as white
 
 
 def _ascending(limits: tuple[float, float]) -> tuple[float, float]:
@@ -24,19 +26,28 @@ Limits = Annotated[tuple[NonNegativeFloat, NonNegativeFloat], AfterValidator(_as
 
 
 class ShakeParams(Params):
+    path: Literal["walk", "tremor"]  # a smoothed random walk, or a straight drift with a tremor of 1 to 4 periods
     length_px: Limits  # extent of the path over the exposure, drawn evenly between the two, pixels
     rotation_deg: NonNegativeFloat  # standard deviation of the roll over the exposure, degrees
     defocus_px: Limits  # radius of the out-of-focus disc, drawn evenly, pixels; 0 is in focus
+    blades: Annotated[int, Field(ge=0)]  # of the aperture, which make that disc a polygon; 0: none
     response_gamma: PositiveFloat  # stored value = light ** (1 / gamma); light is averaged, not stored values
+    contrast: Annotated[float, Field(ge=0, le=1)]  # share of an S-curve in the stored value, as film has; 0: none
+    headroom: Annotated[float, Field(ge=1)]  # how much brighter than white the light of white pixels was
     noise: NonNegativeFloat  # standard deviation of the sensor noise at full light, as a share of it (shot and read)
     jpeg_quality: Annotated[int, Field(ge=1, le=100)] | None  # of the JPEG that the camera stores; null: PNG
 
 
 def camera_path(p: ShakeParams, points: int, rng: np.random.Generator) -> np.ndarray:
-    """An accelerated random walk, smoothed, as a hand moves: (points, 3) of dx, dy in pixels and roll in radians. Its
-    mean is 0, so that the blurred photograph stays registered with the sharp one."""
-    walk = np.cumsum(np.cumsum(rng.standard_normal((points, 3)), axis=0) + 2 * rng.standard_normal(3), axis=0)
-    path = gaussian_filter1d(walk, points / 16, axis=0, mode="nearest")
+    """How a hand moves: (points, 3) of dx, dy in pixels and roll in radians. Its mean is 0, so that the blurred
+    photograph stays registered with the sharp one. walk: an accelerated random walk, smoothed."""
+    if p.path == "tremor":
+        times = np.linspace(0, 1, points)[:, None]
+        phases = 2 * np.pi * (rng.uniform(1, 4) * times + rng.random(3))
+        path = rng.standard_normal(3) * times + 0.2 * rng.standard_normal(3) * np.sin(phases)
+    else:
+        walk = np.cumsum(np.cumsum(rng.standard_normal((points, 3)), axis=0) + 2 * rng.standard_normal(3), axis=0)
+        path = gaussian_filter1d(walk, points / 16, axis=0, mode="nearest")
     path -= path.mean(axis=0)
     extent = max(float(np.linalg.norm(path[:, :2].max(0) - path[:, :2].min(0))), 1e-9)
     path[:, :2] *= rng.uniform(*p.length_px) / extent
@@ -52,7 +63,7 @@ def blur(sharp: np.ndarray, p: ShakeParams, rng: np.random.Generator) -> np.ndar
         raise ValueError(
             f"defocus_px, {p.defocus_px[1]:g}: a photograph of {width}x{height} pixels is too small for it"
         )
-    light = to_float(sharp)[None] ** p.response_gamma
+    light = to_light(to_float(sharp)[None], p)
     path = camera_path(p, points=32, rng=rng)
     averaged = torch.zeros_like(light)
     for dx, dy, roll in path:  # the scene seen by a camera moved and rolled about its centre, mirrored at the border
@@ -61,11 +72,11 @@ def blur(sharp: np.ndarray, p: ShakeParams, rng: np.random.Generator) -> np.ndar
         where = F.affine_grid(torch.tensor([affine], dtype=light.dtype), light.shape, align_corners=False)
         moved = F.grid_sample(light, where, mode="bilinear", padding_mode="reflection", align_corners=False)
         averaged += moved / len(path)
-    averaged = _defocused(averaged, rng.uniform(*p.defocus_px))
+    averaged = _defocused(averaged, rng.uniform(*p.defocus_px), p.blades)
     # Shot noise grows with the root of the light; a hundredth of its variance is read noise, in the dark too.
     deviation = p.noise * torch.sqrt(0.99 * averaged.clamp(0, 1) + 0.01)
     noisy = averaged + deviation * torch.from_numpy(rng.standard_normal(averaged.shape, dtype=np.float32))
-    stored = to_uint8(noisy.clamp(0, 1) ** (1 / p.response_gamma))[0]
+    stored = to_uint8(_curved(noisy.clamp(0, 1) ** (1 / p.response_gamma), p.contrast))[0]
     if p.jpeg_quality is None:
         return stored
     memory = io.BytesIO()
@@ -73,12 +84,28 @@ def blur(sharp: np.ndarray, p: ShakeParams, rng: np.random.Generator) -> np.ndar
     return np.asarray(Image.open(memory))
 
 
-def _defocused(light: torch.Tensor, radius: float) -> torch.Tensor:
-    """Convolution with a disc of `radius` pixels, its rim anti-aliased."""
+def to_light(stored: torch.Tensor, p: ShakeParams) -> torch.Tensor:
+    """The light that the camera stores as these values in [0, 1]; that of white pixels is `headroom`."""
+    if p.contrast:
+        grid = torch.linspace(0, 1, 4096)
+        stored = torch.from_numpy(np.interp(stored, _curved(grid, p.contrast), grid).astype(np.float32))
+    light = stored**p.response_gamma
+    return torch.where(stored.amin(1, keepdim=True) >= WHITE, p.headroom * light, light)
+
+
+def _curved(value: torch.Tensor, contrast: float) -> torch.Tensor:
+    return value + contrast * (value * value * (3 - 2 * value) - value) if contrast else value
+
+
+def _defocused(light: torch.Tensor, radius: float, blades: int) -> torch.Tensor:
+    """Convolution with a disc of `radius` pixels, or a regular polygon of its width, its rim anti-aliased."""
     if radius < 0.5:
         return light
     reach = int(np.ceil(radius))
     y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1]
-    disc = np.clip(radius + 0.5 - np.hypot(x, y), 0, 1)
+    distance = np.hypot(x, y)
+    if blades:  # from the middle to the nearest side's line
+        distance = distance * np.cos((np.arctan2(y, x) % (2 * np.pi / blades)) - np.pi / blades)
+    disc = np.clip(radius + 0.5 - distance, 0, 1)
     kernel = torch.from_numpy(disc / disc.sum()).to(light.dtype).expand(3, 1, -1, -1)
     return F.conv2d(F.pad(light, [reach] * 4, mode="reflect"), kernel, groups=3)

@@ -144,6 +144,14 @@ class Reader:
         """One crop (S, S, 3) or row by its index; several, (n, S, S, 3), by a slice."""
         return self._named(name)[at]
 
+    def photograph(self, name: str, k: int) -> np.ndarray:
+        """The whole photograph (H, W, 3) that some crops are windows of, by its index in `windows`."""
+        return self._named(name).photographs[k][:]
+
+    def windows(self, name: str) -> np.ndarray:
+        """(N, 3): the photograph, y and x of each crop."""
+        return self._named(name).windows
+
     def _named(self, name: str) -> h5py.Dataset | _Crops:
         if name not in self._data:
             raise ValueError(f"{self.path}: has no {name}; run the stage that writes it again")

@@ -14,12 +14,15 @@ from dbgan.data.folders import Found, Paths, Sets
 from dbgan.settings import Params
 from dbgan.utils import progress, project_root
 
-# Photographs inside scikit-image's own package, each in one set only. docs/data.md says which set serves for what.
-SAMPLE = {
-    "train": ("motorcycle_left.png", "coffee.png", "coins.png", "gravel.png", "page.png"),
-    "test": ("astronaut.png", "chelsea.png", "camera.png"),
-    "real_blur": ("rocket.jpg", "ihc.png", "brick.png", "grass.png", "text.png"),
-}
+# Photographs inside scikit-image's own package, and the parts of each that a set has: no two sets share a pixel. Sharp
+# training photographs and real blur show the same kinds of scenes, or a critic would tell scenes apart instead of blur.
+TRAIN = (
+    *("motorcycle_left.png", "coffee.png", "coins.png", "gravel.png", "page.png"),
+    *("rocket.jpg", "ihc.png", "brick.png", "grass.png", "text.png"),
+)
+TEST = ("astronaut.png", "chelsea.png", "camera.png")
+SAMPLE = {"train": (TRAIN, (0, 3)), "test": (TEST, None), "real_blur": (TRAIN, (1, 2))}
+SMALLEST = 128  # pixels a side of a part
 
 
 class DataParams(Params):
@@ -66,19 +69,26 @@ def _root(source: str, root: str | None, key: str, archives: download.Archives) 
 def simulate(out: Path, seed: int, name: str, camera: ShakeParams, shakes: int) -> list[Paths]:
     """Write a set of SAMPLE below `out`: each photograph blurred so many times, in pairs also the sharp one."""
     items: list[Paths] = []
-    everything, pair = [file for files in SAMPLE.values() for file in files], name != "real_blur"
-    for file in progress(SAMPLE[name], desc=name, unit="photo"):
-        pixels = photos.decode(
-            Path(skimage.__file__).parent / "data" / file
-        ).pixels  # profiles are not applied: as ever
-        image = np.repeat(pixels, 3 // pixels.shape[2], axis=2)
-        sharp = Path(name, "sharp", file).with_suffix(".png")
-        if pair:
-            photos.write(out / sharp, image)
-        for k in range(shakes):
-            path = Path(name, "blur" if pair else "", f"{sharp.stem}_{k}.{'jpg' if camera.jpeg_quality else 'png'}")
-            blurred = blur(image, camera, np.random.default_rng([seed, everything.index(file), k]))
-            # A camera's JPEG is decoded by now; compressed for the second time, it changes a little more.
-            photos.write(out / path, blurred, quality=camera.jpeg_quality or 100)  # which PNG ignores
-            items.append((path, sharp) if pair else (path,))
+    (files, chosen), pair = SAMPLE[name], name != "real_blur"
+    for file in progress(files, desc=name, unit="photo"):
+        whole = photos.read(Path(skimage.__file__).parent / "data" / file)[0]
+        for part, image in enumerate(parts(whole)) if chosen else [(0, whole)]:
+            if chosen and part not in chosen:
+                continue
+            sharp = Path(name, "sharp", f"{Path(file).stem}_{part}.png" if chosen else f"{Path(file).stem}.png")
+            if pair:
+                photos.write(out / sharp, image)
+            for k in range(shakes):
+                path = Path(name, "blur" if pair else "", f"{sharp.stem}_{k}.{'jpg' if camera.jpeg_quality else 'png'}")
+                blurred = blur(image, camera, np.random.default_rng([seed, (TRAIN + TEST).index(file), part, k]))
+                # A camera's JPEG is decoded by now; compressed for the second time, it changes a little more.
+                photos.write(out / path, blurred, quality=camera.jpeg_quality or 100)  # which PNG ignores
+                items.append((path, sharp) if pair else (path,))
     return items
+
+
+def parts(image: np.ndarray) -> list[np.ndarray]:
+    """The quarters of a photograph, row by row; its left and right half as 0 and 1 where they would be too small."""
+    height, width = image.shape[:2]
+    rows = [image[: height // 2], image[height // 2 :]] if height >= 2 * SMALLEST else [image]
+    return [part for row in rows for part in (row[:, : width // 2], row[:, width // 2 :])]

@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from dbgan.models.bgan import BlurConfig, BlurGenerator
+from dbgan.models.camera import Camera, CameraConfig
 from dbgan.models.dbgan import DeblurConfig, DeblurGenerator
 from dbgan.models.deblurgan import DeblurGAN, DeblurGANConfig
 from dbgan.models.mprnet import MPRNet, MPRNetConfig
@@ -28,6 +29,7 @@ DEBLUR: Networks = {
 BLUR: Networks = {
     "bgan": (BlurGenerator, BlurConfig),
     "sftnet_blur": (SFTBlurGenerator, SFTBlurConfig),
+    "camera": (Camera, CameraConfig),
 }
 
 
@@ -36,7 +38,7 @@ class GeneratorParams(Params):
 
 
 class BlurGeneratorParams(Params):
-    name: Literal["bgan", "sftnet_blur"]
+    name: Literal["bgan", "sftnet_blur", "camera"]
 
 
 def build_generator(name: str, config: Params) -> nn.Module:
@@ -46,7 +48,12 @@ def build_generator(name: str, config: Params) -> nn.Module:
 
 def reverse(name: str, config: Params) -> tuple[str, Params]:
     """Name and config of the deblurring generator that goes with a blur generator in a cycle: its like in size."""
-    other = {"bgan": "dbgan", "sftnet_blur": "sftnet"}[name]
+    other = {"bgan": "dbgan", "sftnet_blur": "sftnet"}.get(name)
+    if not other:
+        raise ValueError(
+            f"params.yaml, blur_generator.name: {name} has no deblurring network of its size; the method "
+            "cycle needs bgan or sftnet_blur"
+        )
     values = {"condition_channels": 8} | config.model_dump()  # as many as SFTGAN's classes
     cls = DEBLUR[other][1]
     return other, cls(**{key: values[key] for key in cls.model_fields})

@@ -1,4 +1,4 @@
-"""The critics: the paper's of both networks, VGG-style as in SRGAN (Sec. 3), and DeblurGAN's, which judges patches."""
+"""The critics: the paper's, VGG-style as in SRGAN (Sec. 3); DeblurGAN's, of patches; ours, which judges blur alone."""
 
 from itertools import pairwise
 from typing import Literal, Self
@@ -12,6 +12,8 @@ from dbgan.settings import Params
 
 SLOPE = 0.2
 LUMINANCE = (0.299, 0.587, 0.114)  # of R, G and B (ITU-R BT.601)
+LAGS = 15  # pixels, to each side, of the autocorrelation that BlurCritic sees
+POWERS = (1.0, 3.0)  # of the stored value: blur is even in light alone, so their difference tells the response curve
 
 
 def standard_luminance(image: Tensor) -> Tensor:
@@ -26,10 +28,11 @@ def standard_luminance(image: Tensor) -> Tensor:
 
 
 class CriticConfig(Params):
-    kind: Literal["vgg", "patch"]  # one logit for an image (paper), or a map of logits (DeblurGAN's)
+    # one logit for an image (paper), a map of logits (DeblurGAN's), or one logit of `autocorrelation` (ours)
+    kind: Literal["vgg", "patch", "blur"]
     width: PositiveInt  # channels of the first layer; 64 in the paper
-    patch: PositiveInt  # side of the images, a multiple of 32; "patch" takes any size
-    luminance: bool  # the critic is shown `standard_luminance` instead of colours; ours
+    patch: PositiveInt  # side of the images, for "vgg" a multiple of 32
+    luminance: bool  # "vgg", "patch": shown `standard_luminance` instead of colours; ours
 
     @model_validator(mode="after")
     def patch_halves_five_times(self) -> Self:
@@ -88,9 +91,47 @@ class PatchCritic(nn.Module):
         return self.logit(features(self.convs, self.norms, image.contiguous()))  # see `build_critic`
 
 
+def autocorrelation(image: Tensor) -> Tensor:
+    """How a photograph's gradients repeat: (N, 3, H, W) in [0, 1] -> (N, 4, 31, 31), at most 1, their value at lag 0.
+
+    The autocorrelations of both derivatives of luminance, to each of POWERS. A blur multiplies the gradients' spectrum
+    by that of its kernel, so they show its shape, and hardly the scene.
+    """
+    luminance = (image * image.new_tensor(LUMINANCE).view(1, 3, 1, 1)).sum(1, keepdim=True).clamp_min(1e-3)
+    values = torch.cat([luminance**power for power in POWERS], 1)
+    slopes = torch.cat([values.diff(dim=3)[:, :, :-1], values.diff(dim=2)[..., :-1]], 1)
+    size = [-(-(side + LAGS) // 16) * 16 for side in slopes.shape[-2:]]  # no lag wraps around; a fast transform's
+    spectrum = torch.fft.rfft2(slopes, size)
+    lags = torch.fft.irfft2(spectrum.real.square() + spectrum.imag.square(), size).roll((LAGS, LAGS), (-2, -1))
+    lags = lags[..., : 2 * LAGS + 1, : 2 * LAGS + 1]
+    # 1e-6 a pixel: a flat photograph, whose gradients are its noise's, shows nothing.
+    return lags / (lags[..., LAGS : LAGS + 1, LAGS : LAGS + 1] + 1e-6 * slopes.shape[-1] * slopes.shape[-2])
+
+
+class BlurCritic(nn.Module):
+    """Three convs and a linear layer on `autocorrelation`: (N, 3, H, W), 16 pixels or more a side -> (N,) logits."""
+
+    def __init__(self, config: CriticConfig) -> None:
+        super().__init__()
+        channels = [2 * len(POWERS), config.width, 2 * config.width, 4 * config.width]
+        self.convs = nn.ModuleList(
+            nn.Conv2d(i, o, 3, stride=1 + (k > 0), padding=1) for k, (i, o) in enumerate(pairwise(channels))
+        )
+        self.logit = nn.Linear(channels[-1] * 8 * 8, 1)
+
+    def forward(self, image: Tensor) -> Tensor:
+        with torch.autocast(image.device.type, enabled=False):
+            x = autocorrelation(image.float())
+        for conv in self.convs:
+            x = F.leaky_relu(conv(x), SLOPE)
+        return self.logit(x.flatten(1)).squeeze(1)
+
+
 def build_critic(config: CriticConfig) -> nn.Module:
     """The weights of "vgg" lie channels-last, which convs compute fastest. Those of "patch" must not: of a single image
     whose channels lie last, PyTorch's InstanceNorm has a wrong second derivative, and with it the gradient penalty."""
+    if config.kind == "blur":
+        return BlurCritic(config)
     if config.kind == "vgg":
         return VGGCritic(config).to(memory_format=torch.channels_last)
     return PatchCritic(config)

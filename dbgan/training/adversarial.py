@@ -12,12 +12,12 @@ from dbgan.training.loop import TrainParams
 
 
 class AdversarialParams(TrainParams):
-    """A training against critics; beta, objective and critic stand at the top of params.yaml."""
+    """A training against critics; beta and objective stand at the top of params.yaml."""
 
     patch: Annotated[int, Field(ge=16)]  # pixels; colours are compared in blocks of 16 x 16
     beta: NonNegativeFloat  # weight of the adversarial losses
     objective: Objective  # of critics and generators against each other
-    critic: Literal["vgg", "patch"]  # the critics' network
+    critic: Literal["vgg", "patch", "blur"]  # the critics' network
     critic_width: PositiveInt  # channels of the critics' first layer
     critic_lr: PositiveFloat  # learning rate of the critics at the start; it falls like the generators'
     perceptual: NonNegativeFloat  # weight of the perceptual distance to the sharp photograph

@@ -35,6 +35,7 @@ class TrainParams(Params):
     accumulate: PositiveInt  # batches whose gradients one update averages
     patch: PositiveInt  # side of the random patch taken out of a crop, pixels
     lr: PositiveFloat  # learning rate at the start
+    momentum: Annotated[float, Field(ge=0, lt=1)]  # of Adam, its first beta
     lr_floor: PositiveFloat  # learning rate at the end, reached along a cosine
     log_every: PositiveInt  # updates between two rows of the curve
     save_every: PositiveInt  # updates between two saved states, from which a killed run goes on
@@ -145,9 +146,9 @@ def distributed_shard(accumulate: int) -> range:
 
 
 def adam(network: nn.Module, p: TrainParams, name: str) -> Adam:
-    """Adam over all weights, with its usual betas; `scale` is the network's learning rate over p.lr."""
+    """Adam over all weights; `scale` is the network's learning rate over p.lr."""
     lr = p.critic_lr if name.endswith("critic") else p.lr  # type: ignore[attr-defined]  # of AdversarialParams
-    return Adam([{"params": list(network.parameters()), "scale": lr / p.lr}])
+    return Adam([{"params": list(network.parameters()), "scale": lr / p.lr}], betas=(p.momentum, 0.999))
 
 
 def cosine_lr(step: int, p: TrainParams) -> float:
@@ -229,7 +230,7 @@ def autocast(p: TrainParams, device: torch.device) -> torch.autocast:
 def _has_bfloat16(kind: str) -> bool:
     """Whether the machine multiplies bfloat16 itself; one that emulates it is slower than in float32."""
     gpu = kind == "cuda"
-    found = torch.cuda.is_bf16_supported(False) if gpu else torch.cpu._is_avx512_bf16_supported()
+    found = torch.cuda.is_bf16_supported(including_emulation=False) if gpu else torch.cpu._is_avx512_bf16_supported()
     if not found:
         warnings.warn("this machine has no bfloat16; training in float32 instead", stacklevel=3)
     return found

@@ -15,6 +15,10 @@ from dbgan.training.adversarial import AdversarialParams
 
 def new_critic(p: AdversarialParams, luminance: bool, seed: int, std: float) -> nn.Module:
     config = CriticConfig(kind=p.critic, width=p.critic_width, patch=p.patch, luminance=luminance)
+    if config.kind == "blur":  # starts as PyTorch's layers do, or it would lag behind a generator of few weights
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            return build_critic(config)
     return gaussian_init(build_critic(config), seed, std)
 
 

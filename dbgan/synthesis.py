@@ -1,0 +1,75 @@
+"""Blurs of the sharp training crops, stored as the real blur's camera stores photographs: BGAN's, or the oracle's."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from dbgan.data import camera_shake, photos
+from dbgan.data.development import jpeg
+from dbgan.data.h5 import Reader
+from dbgan.panels import evenly
+from dbgan.realism import noise_level
+
+PROBED = 48  # crops by which the noise is matched and BGAN's change is judged
+STRONGEST = 16.0  # levels of 255 of noise that are tried
+Made = tuple[np.ndarray, np.ndarray]  # indices of the sharp crops, and their blurs (n, S, S, 3) uint8
+
+
+class Bgan:
+    """BGAN's blurs. tables: as in `development.jpeg`, of all real photographs; zeros leave JPEG out. noise: of the
+    sensor, levels of 255: the same at all of them, as shot noise is after a response curve of gamma 2."""
+
+    def __init__(self, network: nn.Module, crops: Reader, tables: Tensor, seed: int, noise: float = 0.0) -> None:
+        self.network, self.crops, self.tables, self.seed, self.noise = network, crops, tables, seed, noise
+
+    def blurs(self, crops: np.ndarray, draw: torch.Generator) -> np.ndarray:
+        device = self.tables.device
+        sharp = photos.to_float(crops).to(device)
+        blurred = self.network(sharp, self.network.draw_noise(sharp, draw)).float().clamp(0, 1)
+        grain = torch.randn(sharp.shape, generator=draw).to(device)
+        chosen = torch.randint(len(self.tables), (len(sharp),), generator=draw)
+        return photos.to_uint8(jpeg(blurred + self.noise / 255 * grain, self.tables[chosen.to(device)]))
+
+    def made(self, batch: range, maps: int) -> Iterator[Made]:
+        """A batch of crops, blurred with each of `maps` noise maps."""
+        crops = self.crops.rows("paired/sharp", slice(batch.start, batch.stop))
+        for k in range(maps):
+            draw = torch.Generator().manual_seed(self.seed + batch.start * maps + k)
+            yield np.asarray(batch), self.blurs(crops, draw)
+
+    def match(self, real: Sequence[np.ndarray]) -> None:
+        """Choose the noise that gives blurs the mean noise level of real crops: by halving, to 1 / 32 of a level; 0
+        where the blurs have as much without."""
+        wanted = np.mean([*map(noise_level, real)])
+        low, high = 0.0, STRONGEST
+        self.noise = 0.0
+        if np.mean([*map(noise_level, self.probe())]) >= wanted:
+            return
+        for _ in range(9):
+            self.noise = (low + high) / 2
+            low, high = (low, self.noise) if np.mean([*map(noise_level, self.probe())]) > wanted else (self.noise, high)
+
+    def probe(self) -> np.ndarray:
+        """Blurs of PROBED crops, evenly chosen."""
+        return self.blurs(self.probed(), torch.Generator().manual_seed(self.seed))
+
+    def probed(self) -> np.ndarray:
+        chosen = evenly(self.crops.length("paired/sharp"), PROBED)
+        return np.stack([self.crops.rows("paired/sharp", i) for i in chosen])
+
+    def change(self) -> float:
+        """How far blurs are from their crops, in the mean, levels of 255."""
+        return float(np.abs(self.probe().astype(float) - self.probed()).mean())
+
+
+def oracle(crops: Reader, photograph: int, maps: int, camera: camera_shake.ShakeParams, seed: int) -> Iterator[Made]:
+    """The simulated real camera's own blurs of a training photograph, cut into its crops: what a perfect BGAN would
+    make."""
+    windows = crops.windows("paired/sharp")
+    of_it = np.flatnonzero(windows[:, 0] == photograph)
+    sharp, side = crops.photograph("paired/sharp", photograph), crops.rows("paired/sharp", 0).shape[0]
+    for k in range(maps):
+        blurred = camera_shake.blur(sharp, camera, np.random.default_rng([seed, photograph, 5, k]))
+        yield of_it, np.stack([blurred[y : y + side, x : x + side] for _, y, x in windows[of_it]])
