@@ -7,7 +7,7 @@ from dbgan.data import development
 from dbgan.data.batches import BlurBatches
 from dbgan.data.h5 import Reader
 from dbgan.models.build import BLUR, BlurGeneratorParams, new_generator, reverse
-from dbgan.training.bgan import CycleBgan, TrainBgan, TrainBganParams
+from dbgan.training.bgan import HARDLY, CycleBgan, TrainBgan, TrainBganParams
 from dbgan.training.loop import Training
 from dbgan.training.networks import new_critic, vgg_features
 from dbgan.training.run import Job
@@ -40,7 +40,10 @@ def main(
         deblur = new_generator(*reverse(name, config), seed + 2, std)
         other = new_critic(p, p.critic_luminance, seed + 3, std)
         training = CycleBgan(p, features, tables, blur=blur, deblur=deblur, blur_critic=critic, sharp_critic=other)
-    job.train(training, p, data, (name, config), [*USED, name], perceptual_weights=digest)
+    row = job.train(training, p, data, (name, config), [*USED, name], perceptual_weights=digest)
+    if row.get("change", HARDLY) < HARDLY:  # an update by L1 has none
+        weights = "lower the weights that keep content against beta, or set perceptual.divisor"
+        utils.log(f"BGAN hardly blurs: it changes its input by {row['change']:.2f} levels of 255; {weights}")
 
 
 app = utils.app(main, together=True)

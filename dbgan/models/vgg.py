@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Self
 
 import torch
-from pydantic import PositiveInt, model_validator
+from pydantic import PositiveFloat, PositiveInt, model_validator
 from torch import Tensor, nn
 
 from dbgan.models.tensor_files import read_tensors
@@ -17,6 +17,7 @@ LAYERS = (1, 1, 0, 2, 2, 0, 4, 4, 4)  # up to conv3_3: channels of each conv in 
 class PerceptualParams(Params):
     weights: str  # "random", "imagenet", or a file with torchvision's vgg19 weights (.pth or .safetensors)
     width: PositiveInt  # channels of the first layer; 64 in VGG-19, and needed for a weights file
+    divisor: PositiveFloat  # of the features; SRGAN's 12.75 makes the loss 1 / 163 of what it is without
 
     @model_validator(mode="after")
     def file_has_full_width(self) -> Self:
@@ -45,7 +46,7 @@ class VGGFeatures(nn.Module):
                 layers += [conv, nn.ReLU()]
             else:
                 layers.append(nn.MaxPool2d(2))
-        self.features = nn.Sequential(*layers[:-1])
+        self.features, self.divisor = nn.Sequential(*layers[:-1]), p.divisor
         self.register_buffer("mean", torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1), persistent=False)
         if p.weights != RANDOM:
@@ -57,4 +58,4 @@ class VGGFeatures(nn.Module):
         self.requires_grad_(False).eval()
 
     def forward(self, image: Tensor) -> Tensor:
-        return self.features((image - self.mean) / self.std)
+        return self.features((image - self.mean) / self.std) / self.divisor

@@ -13,6 +13,8 @@ from dbgan.losses import color, mode_seeking, perceptual
 from dbgan.training.adversarial import Adversarial, AdversarialParams, critic_loss, generator_loss
 from dbgan.training.loop import Terms, frozen
 
+HARDLY = 0.5  # levels of 255: a BGAN that changes its input by less has learnt the identity
+
 
 class TrainBganParams(AdversarialParams):
     # paper: perceptual + beta * RBL against unpaired real blur (paper, Sec. 3). paired: the same after pixel_steps

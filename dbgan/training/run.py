@@ -7,7 +7,7 @@ from typing import Any
 from dbgan import checkpoint, distributed, outputs, settings, tracking, utils
 from dbgan.data.batches import Batches
 from dbgan.training.loop import Training, TrainParams, fit
-from dbgan.training.state import unfinished
+from dbgan.training.state import Row, unfinished
 
 PROJECT = Path(__file__).parents[2]
 
@@ -29,8 +29,8 @@ class Job:
         recipe: tuple[str, Any],
         used: list[str],
         **figures: str,
-    ) -> None:
-        """Fit `training` and write weights, curve and metrics: the curve's last row and `figures`.
+    ) -> Row:
+        """Fit `training` and write weights, curve and metrics: the curve's last row, which is returned, and `figures`.
 
         recipe: name and config of the trained network; used: the keys of params.yaml that the result depends on.
         Full memory ends it with the keys to lower.
@@ -40,7 +40,7 @@ class Job:
         # Where VGG's weights come from does not count: their digest, one of the figures, does.
         values = {key: self.values[key] for key in used if key != "archives"}
         if "perceptual" in values:
-            values["perceptual"] = values["perceptual"]["width"]
+            values["perceptual"] = {key: value for key, value in values["perceptual"].items() if key != "weights"}
         determines = [code(self.stage, recipe[0]), values, data.digests, figures]
         with (
             tracking.run(self.stage, self.values, used) as log,
@@ -55,6 +55,7 @@ class Job:
                 outputs.write_csv(self.curve, [dict.fromkeys(columns, 0.0) | row for row in state.rows])
                 outputs.write_json(self.metrics, state.rows[-1] | figures)
                 log.files(self.metrics, self.curve)
+        return state.rows[-1]
 
 
 def code(stage: str, network: str) -> dict[str, str]:
