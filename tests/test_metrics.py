@@ -111,7 +111,7 @@ def test_blur_effects_are_scikit_images_and_leave_out_images_without_contrast():
 
 
 def test_bgan_that_blurs_like_the_real_camera_has_realism_0():
-    found = metrics.bgan_blurs([(crops(0), crops(1), [crops(2), crops(2)])], crops(2))
+    found = metrics.bgan_blurs(crops(0), crops(1), [crops(2), crops(2)], crops(2))
     assert found["bgan_realism"] == pytest.approx(0)
     assert 0 < found["paired_realism"] < 1
     assert found["blur_effect_sharp"] < found["blur_effect_paired"] < found["blur_effect_real"]
@@ -119,7 +119,7 @@ def test_bgan_that_blurs_like_the_real_camera_has_realism_0():
 
 
 def test_bgan_that_does_nothing_has_realism_1_and_no_diversity():
-    found = metrics.bgan_blurs([(crops(0), crops(1), [crops(0), crops(0)])], crops(2))
+    found = metrics.bgan_blurs(crops(0), crops(1), [crops(0), crops(0)], crops(2))
     assert found["bgan_realism"] == pytest.approx(1)
     assert (found["bgan_diversity"], found["bgan_color_shift"]) == (0, [0, 0, 0])
 
@@ -129,16 +129,16 @@ def test_diversity_and_color_shift_by_hand_over_two_photographs():
     redder = [c + np.array([20, 0, 0], np.uint8) for c in sharp]
     lighter = [c + np.uint8(6) for c in sharp]
     photographs = [
-        (sharp[:1], crops(1)[:1], [redder[:1], lighter[:1]]),
-        (sharp[1:], crops(1)[1:], [redder[1:], lighter[1:]]),
+        (sharp[:1], crops(1)[:1], [redder[:1], lighter[:1]], []),
+        (sharp[1:], crops(1)[1:], [redder[1:], lighter[1:]], []),
     ]
-    found = metrics.bgan_blurs(photographs, crops(2))
+    found = metrics.bgan_blurs(*metrics.kinds(photographs), crops(2))
     assert found["bgan_diversity"] == pytest.approx((14 + 6 + 6) / 3)
     assert found["bgan_color_shift"] == pytest.approx([13, 3, 3])
 
 
 def test_without_real_photographs_realism_is_none_and_the_rest_is_there():
-    found = metrics.bgan_blurs([(crops(0), crops(1), [crops(1), crops(2)])], [])
+    found = metrics.bgan_blurs(crops(0), crops(1), [crops(1), crops(2)], [])
     assert {name for name in found if found[name] is None} == {"bgan_realism", "paired_realism", "blur_effect_real"}
     assert found["bgan_diversity"] > 0
 

@@ -13,7 +13,8 @@ from skimage.morphology import disk
 from dbgan import realism
 from dbgan.data import camera_shake
 
-CAMERA = {"rotation_deg": 0.0, "defocus_px": (0, 0), "response_gamma": 2.2, "noise": 0.005, "jpeg_quality": None}
+CAMERA = {"path": "walk", "rotation_deg": 0.0, "defocus_px": (0, 0), "blades": 0, "response_gamma": 2.2}
+CAMERA |= {"contrast": 0.0, "headroom": 1.0, "noise": 0.005, "jpeg_quality": None}
 GAUSSIAN = gaussian_filter(np.pad([[1.0]], 9), 2)
 PHOTOS = {"astronaut": data.astronaut, "chelsea": data.chelsea, "coins": lambda: np.dstack([data.coins()] * 3)}
 

@@ -22,6 +22,12 @@ def _ascending(limits: tuple[float, float]) -> tuple[float, float]:
     return limits
 
 
+def _polygon(blades: int) -> int:
+    if blades in (1, 2):
+        raise ValueError("an aperture has 3 blades or more, 0 for a round one")
+    return blades
+
+
 Limits = Annotated[tuple[NonNegativeFloat, NonNegativeFloat], AfterValidator(_ascending)]
 
 
@@ -30,7 +36,9 @@ class ShakeParams(Params):
     length_px: Limits  # extent of the path over the exposure, drawn evenly between the two, pixels
     rotation_deg: NonNegativeFloat  # standard deviation of the roll over the exposure, degrees
     defocus_px: Limits  # radius of the out-of-focus disc, drawn evenly, pixels; 0 is in focus
-    blades: Annotated[int, Field(ge=0)]  # of the aperture, which make that disc a polygon; 0: none
+    blades: Annotated[
+        int, Field(ge=0), AfterValidator(_polygon)
+    ]  # of the aperture, which make that disc a polygon; 0: none
     response_gamma: PositiveFloat  # stored value = light ** (1 / gamma); light is averaged, not stored values
     contrast: Annotated[float, Field(ge=0, le=1)]  # share of an S-curve in the stored value, as film has; 0: none
     headroom: Annotated[float, Field(ge=1)]  # how much brighter than white the light of white pixels was
@@ -59,7 +67,7 @@ def blur(sharp: np.ndarray, p: ShakeParams, rng: np.random.Generator) -> np.ndar
     """A photograph as the camera `p` would have blurred it. sharp: (H, W, 3) uint8; so is the result. Raises
     ValueError for a photograph that the disc of `defocus_px` may reach beyond."""
     height, width, _ = sharp.shape
-    if np.ceil(p.defocus_px[1]) >= min(height, width):
+    if _reach(p.defocus_px[1], p.blades) >= min(height, width):
         raise ValueError(
             f"defocus_px, {p.defocus_px[1]:g}: a photograph of {width}x{height} pixels is too small for it"
         )
@@ -86,11 +94,12 @@ def blur(sharp: np.ndarray, p: ShakeParams, rng: np.random.Generator) -> np.ndar
 
 def to_light(stored: torch.Tensor, p: ShakeParams) -> torch.Tensor:
     """The light that the camera stores as these values in [0, 1]; that of white pixels is `headroom`."""
+    white = stored.amin(1, keepdim=True) >= WHITE
     if p.contrast:
         grid = torch.linspace(0, 1, 4096)
         stored = torch.from_numpy(np.interp(stored, _curved(grid, p.contrast), grid).astype(np.float32))
     light = stored**p.response_gamma
-    return torch.where(stored.amin(1, keepdim=True) >= WHITE, p.headroom * light, light)
+    return torch.where(white, p.headroom * light, light)
 
 
 def _curved(value: torch.Tensor, contrast: float) -> torch.Tensor:
@@ -98,10 +107,10 @@ def _curved(value: torch.Tensor, contrast: float) -> torch.Tensor:
 
 
 def _defocused(light: torch.Tensor, radius: float, blades: int) -> torch.Tensor:
-    """Convolution with a disc of `radius` pixels, or a regular polygon of its width, its rim anti-aliased."""
+    """Convolution with a disc of `radius` pixels, or the regular polygon around it, its rim anti-aliased."""
     if radius < 0.5:
         return light
-    reach = int(np.ceil(radius))
+    reach = _reach(radius, blades)
     y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1]
     distance = np.hypot(x, y)
     if blades:  # from the middle to the nearest side's line
@@ -109,3 +118,8 @@ def _defocused(light: torch.Tensor, radius: float, blades: int) -> torch.Tensor:
     disc = np.clip(radius + 0.5 - distance, 0, 1)
     kernel = torch.from_numpy(disc / disc.sum()).to(light.dtype).expand(3, 1, -1, -1)
     return F.conv2d(F.pad(light, [reach] * 4, mode="reflect"), kernel, groups=3)
+
+
+def _reach(radius: float, blades: int) -> int:
+    """How far the disc goes, or the polygon's corners."""
+    return int(np.ceil(radius / np.cos(np.pi / blades) if blades else radius))

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, JpegImagePlugin
+from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -16,14 +16,12 @@ BLOCK = 8  # pixels a side of what is quantised together
 
 def tables(path: Path) -> np.ndarray:
     """(2, 8, 8) quantisation tables of a JPEG file, of luminance and of colour; zeros for any other file."""
-    with Image.open(path) as image:
-        found = (
-            list(getattr(image, "quantization", {}).values())
-            if isinstance(image, JpegImagePlugin.JpegImageFile)
-            else []
-        )
-    pair = [found[0], found[-1]] if found else np.zeros((2, 64))
-    return np.asarray(pair, np.int32).reshape(2, BLOCK, BLOCK)
+    try:
+        with Image.open(path, formats=["JPEG"]) as image:
+            found = list(image.quantization.values())  # type: ignore[attr-defined]  # of JPEG files
+    except UnidentifiedImageError:
+        found = [[0] * BLOCK**2]
+    return np.asarray([found[0], found[-1]], np.int32).reshape(2, BLOCK, BLOCK)
 
 
 def tables_of(crops: Reader) -> Tensor:

@@ -11,7 +11,8 @@ from dbgan.data.camera_shake import ShakeParams
 from dbgan.data.download import Archive, Archives
 
 CAMERA = ShakeParams(
-    length_px=(1.0, 3.0), rotation_deg=0.1, defocus_px=(0.0, 0.0), response_gamma=2.2, noise=0.005, jpeg_quality=None
+    **{"path": "walk", "length_px": (1.0, 3.0), "rotation_deg": 0.1, "defocus_px": (0.0, 0.0), "blades": 0},
+    **{"response_gamma": 2.2, "contrast": 0.0, "headroom": 1.0, "noise": 0.005, "jpeg_quality": None},
 )
 REAL_CAMERA = CAMERA.model_copy(update={"length_px": (4.0, 6.0), "jpeg_quality": 80})
 
@@ -47,7 +48,7 @@ def find(tmp_path, write_photos, monkeypatch, photo):
     [
         ("folder", "mine", "Ünder the sea.jpg"),
         ("rwbi", "rwbi", "x/1.jpg"),
-        ("sample", "raw", "real_blur/rocket_0.jpg"),
+        ("sample", "raw", "real_blur/motorcycle_left_1_0.jpg"),
         (None, None, None),
     ],
 )
@@ -56,7 +57,7 @@ def find(tmp_path, write_photos, monkeypatch, photo):
     [
         ("folder", "photos", "real_blur/0.png"),
         ("gopro", "gopro", "x/1.jpg"),
-        ("sample", "raw", "real_blur/rocket_0.jpg"),
+        ("sample", "raw", "real_blur/motorcycle_left_1_0.jpg"),
     ],
 )
 def test_pairs_and_real_blur_may_come_from_unlike_sources(find, tmp_path, source, pairs, real_of_it, real, root, path):
@@ -86,10 +87,24 @@ def test_parameters_that_cannot_be_are_named(find, changes, message):
         find(params(**changes))
 
 
-def test_no_bundled_photograph_is_in_two_sets():
+def test_no_two_sets_of_the_sample_share_a_pixel_and_all_parts_are_large_enough():
     folder = Path(sources.skimage.__file__).parent / "data"
-    names = [name for files in sources.SAMPLE.values() for name in files]
-    assert len({hashlib.sha256(photos.read(folder / name)[0].tobytes()).hexdigest() for name in names}) == 13
+    read = {name: photos.read(folder / name)[0] for name in sources.TRAIN + sources.TEST}
+    assert len({hashlib.sha256(image.tobytes()).hexdigest() for image in read.values()}) == 13
+    (names, train), (same_names, real) = sources.SAMPLE["train"], sources.SAMPLE["real_blur"]
+    assert names == same_names
+    for name in names:
+        height, width, _ = read[name].shape
+        places = sources.parts(np.arange(height * width).reshape(height, width, 1))
+        assert (
+            sum(place.size for place in places)
+            == height * width
+            == len(np.unique(np.concatenate(list(map(np.ravel, places)))))
+        )
+        for chosen in (train, real):
+            assert any(k < len(places) for k in chosen)
+        assert not set(train) & set(real)
+        assert min(min(place.shape[:2]) for place in places) >= sources.SMALLEST
 
 
 def written(root: Path) -> dict[str, bytes]:
@@ -98,11 +113,11 @@ def written(root: Path) -> dict[str, bytes]:
 
 def test_the_sample_has_the_blurs_asked_for_and_parts_of_it_are_the_same(tmp_path, find):
     whole = find(params(source="sample"), "whole").sets
-    assert [len(whole[name]) for name in ("train", "test", "real_blur")] == [2 * 5, 3, 3 * 5]
+    assert [len(whole[name]) for name in ("train", "test", "real_blur")] == [2 * 10, 3, 3 * 10]
     assert all(blurred.stem.rpartition("_")[0] == sharp.stem for blurred, sharp in [*whole["train"], *whole["test"]])
     files = written(tmp_path / "whole")
     assert {path.as_posix() for items in whole.values() for paths in items for path in paths} == set(files)
-    assert len({content for name, content in files.items() if "/blur/" in name}) == 2 * 5 + 3
+    assert len({content for name, content in files.items() if "/blur/" in name}) == 2 * 10 + 3
     find(params(source="sample", real="folder", real_root="mine"), "pairs")
     find(params(real="sample"), "real")
     assert written(tmp_path / "pairs") | written(tmp_path / "real") == files

@@ -1,13 +1,25 @@
 """The critics: the authors' outputs, a logit for an image or a map of them, luminance instead of colours."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
 from golden_recipe import FIXTURES, GOLDEN, fill, filled, largest_difference, unit_input
 from pydantic import ValidationError
+from torch.nn import functional as F
 
 from dbgan.losses import gradient_penalty
-from dbgan.models.critics import CriticConfig, PatchCritic, VGGCritic, build_critic, standard_luminance
+from dbgan.models.critics import (
+    LAGS,
+    CriticConfig,
+    PatchCritic,
+    VGGCritic,
+    autocorrelation,
+    build_critic,
+    standard_luminance,
+)
+from dbgan.training.networks import new_critic
 
 CRITICS = np.load(FIXTURES / "critics.npz")
 
@@ -118,3 +130,50 @@ def test_the_gradient_penalty_of_a_single_image_has_the_gradient_of_finite_diffe
         weight.data = start + distance * direction
         sides.append(gradient_penalty(critic, real, fake, share).item())
     assert (weight.grad * direction).sum().item() == pytest.approx((sides[0] - sides[1]) / 2e-5, rel=1e-3)
+
+
+def test_autocorrelations_are_largest_at_lag_zero_and_symmetric():
+    for image in (photographs(3, 40), photographs(3, 33)[..., :16, :], photographs(1) ** 4):
+        lags = autocorrelation(image)
+        assert lags.shape == (len(image), 4, 2 * LAGS + 1, 2 * LAGS + 1)
+        assert 0.99 < lags[..., LAGS, LAGS].min() <= lags.max() <= 1
+        torch.testing.assert_close(lags, lags.flip((-2, -1)), atol=1e-5, rtol=0)
+    noise = torch.full((1, 3, 64, 64), 0.5) + 1e-5 * (photographs(1, 64) - 0.5)
+    assert autocorrelation(noise).abs().max() < 0.01  # a plain wall shows nothing
+
+
+def test_a_horizontal_box_blur_of_white_noise_by_hand():
+    """5 pixels wide: down-pointing slopes repeat as a triangle, those to the right at both ends of the box alone."""
+    grey = torch.rand(1, 1, 512, 512, generator=torch.Generator().manual_seed(0))
+    blurred = F.avg_pool2d(grey, (1, 5), stride=1).expand(-1, 3, -1, -1)
+    right, _, down, _ = autocorrelation(blurred)[0]
+    triangle = [max(1 - abs(j) / 5, 0) for j in range(-LAGS, LAGS + 1)]
+    assert down[LAGS].tolist() == pytest.approx(triangle, abs=0.03)
+    assert down[LAGS + 1].tolist() == pytest.approx([-t / 2 for t in triangle], abs=0.03)
+    ends = [{0: 1, 5: -0.5}.get(abs(j), 0) for j in range(-LAGS, LAGS + 1)]
+    assert right[LAGS].tolist() == pytest.approx(ends, abs=0.03)
+
+
+def test_the_critic_of_blur_judges_any_size_and_sends_finite_gradients_to_any_image():
+    critic = build_critic(config("blur"))
+    for image in (
+        photographs(2, 16),
+        photographs(2, 50)[..., :33],
+        torch.zeros(2, 3, 32, 32),
+        torch.ones(2, 3, 20, 20),
+    ):
+        image = image.clone().requires_grad_()
+        logits = critic(image)
+        assert logits.shape == (2,)
+        logits.sum().backward()
+        assert image.grad.isfinite().all()
+        assert (image.grad.abs().max() > 0) == (image.detach().std() > 0)
+
+
+@pytest.mark.parametrize("kind", ["vgg", "patch", "blur"])
+def test_new_critics_are_a_function_of_the_seed_and_that_of_blur_starts_as_pytorch_s_layers(kind):
+    p = SimpleNamespace(critic=kind, critic_width=16, patch=32)
+    first, again, other = (new_critic(p, False, seed, 0.01).convs[1].weight for seed in (1, 1, 2))
+    assert first.equal(again) and not first.equal(other)
+    expected = (3 * 9 * 16) ** -0.5 if kind == "blur" else 0.01  # evenly within 1 / sqrt(inputs)
+    assert first.std().item() == pytest.approx(expected, rel=0.05)

@@ -54,7 +54,7 @@ def test_gradients_and_running_statistics_are_the_same_to_the_bit(name, precisio
     assert sum(bool(value.any()) for value in plain.values()) > len(plain) / 2  # what is compared is not just zeros
 
 
-@pytest.mark.parametrize("name", TINY)
+@pytest.mark.parametrize("name", [name for name in TINY if name != "camera"])  # which has no blocks
 def test_less_is_kept_and_names_stay(name):
     network = build(name).train()
     given = inputs(network, images(16, 16))

@@ -11,6 +11,10 @@ SFT = {"width": 4, "blocks": 2, "condition_width": 6, "shared_channels": 3}
 TINY = {
     "bgan": DENSE | {"batch_norm": True, "noise": "vector"},
     "sftnet_blur": SFT | {"noise": "spatial"},
+    "camera": {
+        **{"modes": 3, "reach": 6, "roll_deg": 0.5, "radius_px": 2.0, "focus_px": 0.8},
+        **{"response_gamma": 2.2, "noise": 0.01},
+    },
     "dbgan": DENSE,
     "srresnet": {"width": 4, "blocks": 1, "batch_norm": True, "skip": False},
     "deblurgan": {"width": 4, "blocks": 1, "dropout": True, "running_statistics": True},

@@ -61,12 +61,12 @@ def has_no_gradient(network):
 def idle(critic, objective="relativistic"):
     """Weights that no loss can move, a bias before a norm; and where differences count, the one added to all logits."""
     added = {"logit.bias"} if objective in ("relativistic", "wgan-gp") else set()
-    return added | {f"convs.{k}.bias" for k in range(1, len(critic.convs))}
+    return added | {f"convs.{k}.bias" for k in range(1, 1 + len(getattr(critic, "norms", [])))}
 
 
 @pytest.mark.parametrize("name", ADVERSARIAL)
 def test_the_table_of_terms_is_complete(name):
-    terms = {term for term in backward(name)[1] if "critic" not in term and term != "psnr"}
+    terms = {term for term in backward(name)[1] if "critic" not in term and term not in ("psnr", "change")}
     assert terms == {term for training, term in MEANT_FOR if training == name}
 
 
@@ -121,12 +121,12 @@ def penalised_loss(critic, real, fake, draw):
     return (wgan_critic(*judge(critic, real, fake)) + PENALTY * gradient_penalty(critic, real, fake, share)).item()
 
 
-def test_penalties_are_drawn_after_the_noise_maps_in_every_training():
+def test_penalties_are_drawn_after_a_noise_map_and_the_tables_in_every_training():
     batch, draw = Photographs("cycle")[3], torch.Generator().manual_seed(SEED)
     (hand, _), (_, found) = TRAININGS["cycle"](objective="wgan-gp"), backward("cycle", objective="wgan-gp")
     sharp, _, real = batch
-    noise, _ = (hand.networks["blur"].draw_noise(sharp, draw) for _ in range(2))
-    fakes = hand.networks["blur"](sharp, noise), hand.networks["deblur"](real)
+    noise = hand.networks["blur"].draw_noise(sharp, draw)
+    fakes = hand.stored(hand.networks["blur"](sharp, noise), draw), hand.networks["deblur"](real)
     assert found["blur_critic"] == pytest.approx(
         penalised_loss(hand.networks["blur_critic"], real, fakes[0], draw), rel=1e-5
     )
@@ -175,6 +175,30 @@ def test_the_pixel_phase_learns_the_pairs_and_leaves_the_critics_alone(name):
     if name == "cycle":
         wanted = wanted + (hand.networks["deblur"](blurred) - sharp).abs().mean()
     assert recorded == {"pixel": pytest.approx(wanted.item(), rel=1e-5)}
+
+
+@pytest.mark.parametrize(("name", "key"), [("cycle", "blur_critic"), ("paper", "critic")])
+def test_the_critic_sees_blurs_as_jpeg_and_change_is_that_before(name, key):
+    batch, made = Photographs(name)[3], {}
+    for stored in (True, False):
+        (training, _), seen, first = TRAININGS[name](jpeg=stored), [], []
+        training.networks[key].register_forward_pre_hook(lambda module, inputs, seen=seen: seen.append(inputs[0][2:]))
+        training.networks["blur"].register_forward_hook(lambda module, _, fake, first=first: first.append(fake))
+        *_, terms = training.losses(batch, torch.Generator().manual_seed(SEED), UPDATE)
+        assert seen[0].equal(seen[1])  # critic's turn, generator's turn
+        assert terms["change"].item() == pytest.approx(255 * (first[0] - batch[0]).abs().mean().item(), rel=1e-5)
+        assert not terms["change"].requires_grad
+        made[stored] = first[0].equal(seen[0]), terms["change"]
+    assert (made[True][0], made[False][0]) == (False, True)
+    assert made[True][1] == made[False][1]
+
+
+@pytest.mark.parametrize("name", ["cycle", "paper", "paired"])
+def test_terms_without_weight_are_not_computed(name):
+    training, _ = TRAININGS[name](perceptual=0.0, color=0.0, mode_seeking=0.0)
+    training.features.register_forward_hook(lambda *_: pytest.fail("features without weight"))
+    *_, terms = training.losses(Photographs(name)[3], torch.Generator().manual_seed(SEED), UPDATE)
+    assert not {"perceptual", "color", "mode_seeking"} & terms.keys()
 
 
 def test_the_paper_s_method_never_sees_a_pair():

@@ -102,12 +102,13 @@ def test_the_learning_rate_falls_along_half_a_cosine(tmp_path):
         reference.step()
 
 
-def test_critics_have_a_learning_rate_of_their_own():
-    training, p = TRAININGS["cycle"]()
+def test_critics_have_a_learning_rate_of_their_own_and_all_networks_the_momentum():
+    training, p = TRAININGS["cycle"](momentum=0.4)
     optimizers = {name: loop.adam(network, p, name) for name, network in training.networks.items()}
     loop.set_lr_and_zero_grad(optimizers, 1, p)
     rates = {name: optimizer.param_groups[0]["lr"] for name, optimizer in optimizers.items()}
     assert rates == pytest.approx({"blur": 1e-2, "deblur": 1e-2, "blur_critic": 2e-3, "sharp_critic": 2e-3})
+    assert {optimizer.param_groups[0]["betas"] for optimizer in optimizers.values()} == {(0.4, 0.999)}
 
 
 @pytest.mark.parametrize(("clip", "factor"), [(0.0, 1), (13.0, 1), (2.0, 2 / 5), (0.5, 1 / 10)])
@@ -220,7 +221,14 @@ def test_frozen_networks_pass_gradient_on_take_none_and_thaw_after_a_fault():
 
 @pytest.mark.parametrize(
     "changes",
-    [{"ema": 1.0}, {"clip": -1.0}, {"clip": math.nan}, {"lr": math.inf}, {"checkpointing": True, "compile": True}],
+    [
+        {"ema": 1.0},
+        {"momentum": 1.0},
+        {"clip": -1.0},
+        {"clip": math.nan},
+        {"lr": math.inf},
+        {"checkpointing": True, "compile": True},
+    ],
 )
 def test_impossible_settings_are_refused(changes):
     with pytest.raises(ValueError, match=r"less than 1|greater than|finite|must not both"):

@@ -18,7 +18,7 @@ CPU = torch.device("cpu")
 SEED = 5
 TRAIN = {
     **{"steps": 6, "batch": 2, "accumulate": 2, "patch": PATCH, "lr": 1e-2, "lr_floor": 1e-4},
-    **{"log_every": 2, "save_every": 2, "precision": "float32", "ema": 0.0, "clip": 0.0},
+    **{"momentum": 0.9, "log_every": 2, "save_every": 2, "precision": "float32", "ema": 0.0, "clip": 0.0},
     **{"checkpointing": False, "compile": False},
 }
 ADVERSARIAL = TRAIN | {
@@ -27,8 +27,9 @@ ADVERSARIAL = TRAIN | {
 }
 BGAN = ADVERSARIAL | {
     **{"method": "cycle", "critic_luminance": False, "cycle": 10.0, "identity": 5.0, "mode_seeking": 2.0},
-    **{"pixel_steps": 1},
+    **{"pixel_steps": 1, "jpeg": True},
 }
+TABLES = torch.stack([torch.zeros(2, 8, 8), torch.full((2, 8, 8), 9.0)])  # of a PNG and of a JPEG file
 NETWORK = {"width": 4, "blocks": 1, "growth": 2, "downsample": 2}
 
 
@@ -83,8 +84,8 @@ def bgan(**changes):
             "blur_critic": critic(p.critic),
             "sharp_critic": critic(p.critic),
         }
-        return CycleBgan(p, features=features(), **networks), p
-    return TrainBgan(p, blur=blur(), critic=critic(p.critic), features=features()), p
+        return CycleBgan(p, features=features(), tables=TABLES, **networks), p
+    return TrainBgan(p, features=features(), tables=TABLES, blur=blur(), critic=critic(p.critic)), p
 
 
 # name -> function of changed parameters that makes (training, parameters)
