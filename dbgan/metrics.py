@@ -83,6 +83,11 @@ def blur_effects(images: Iterable[Photo]) -> np.ndarray:
     return np.asarray(values, dtype=np.float64)
 
 
+def mean_shift(changed: list[Photo], original: list[Photo]) -> list[float]:
+    """Mean change of each channel, 8-bit levels. Blur averages light, which alone makes stored values brighter."""
+    return np.mean([color_shift(*pair) for pair in zip(changed, original, strict=True)], axis=0).tolist()
+
+
 def closeness(made: np.ndarray, start: np.ndarray, goal: np.ndarray) -> float:
     """W1(made, goal) / W1(start, goal), Wasserstein-1 distances: 0 at the goal, 1 no closer than the start."""
     return float(wasserstein_distance(made, goal) / max(wasserstein_distance(start, goal), 1e-9))
@@ -118,7 +123,7 @@ def bgan_blurs(sharp: list[Photo], paired: list[Photo], blurs: list[list[Photo]]
         start, goal = effects["sharp"], effects["real"]
         figures[f"{name}_realism"] = closeness(effects[name], start, goal) if comparable else None
     figures["bgan_diversity"] = float(np.abs(np.diff(made, axis=0)).mean())
-    figures["bgan_color_shift"] = (made - np.stack(sharp)).mean(axis=(0, 1, 2, 3)).tolist()
+    figures["bgan_color_shift"] = mean_shift([crop for blur in blurs for crop in blur], sharp * len(blurs))
     return figures
 
 

@@ -116,6 +116,7 @@ def main(
         summary = measure.means(rows, simulated_rows, real_rows)
         summary |= measure.bgan_blurs(sharp_crops, paired_crops, bgan_crops, real_crops)
         made = [crop for one_map in bgan_crops for crop in one_map]
+        summary["real_color_shift"] = measure.mean_shift(alike, sharp_crops) if alike else None
         summary |= realism.compare(sharp_crops, paired_crops, made, real_crops, sharp_crops if alike else ())
         summary["flat_deviation"] = measure.flat_deviation(deblurs[1])
         with utils.atomic_write(out) as part:
