@@ -38,6 +38,12 @@ VARIANTS: dict[str, tuple[str, ...]] = {  # by name: the keys of params.yaml and
     "perceptual-0": ("finetune.perceptual=0",),
     "beta-0.1": ("beta=0.1",),
 }
+LABELS = {  # of variants of many keys
+    "film": "another real camera",
+    "film-mix-0": "another real camera, `mix.realistic=0`",
+    "film-oracle": "another real camera, `synthesize.source=oracle`",
+    "bgan": "the paper's generator, in a cycle after a start on pairs",
+}
 REFERENCE = {"film-mix-0": "film", "film-oracle": "film"}  # compared with, where it is not the baseline
 
 CLAIMS = [  # of the paper: who is said to gain over whom, by which figure

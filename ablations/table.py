@@ -28,8 +28,8 @@ COMPARED = {  # label, sign of an improvement, least difference that matters, an
     "blur_effect_real_after": ("blur left in real photographs", -1, 0.005, "blur_effect_real_before"),
     "bgan_realism": ("BGAN's distance to real blur", -1, 0.05, None),
 }
-MIXES = ("mix-0", "baseline", "mix-0.5", "mix-1")  # shown in the picture
-PARTS = {0: np.s_[60:200, 170:310], 5: np.s_[60:200, 180:320]}  # of panels simulated_<number>.png
+MIXES = ("mix-0", "baseline", "oracle")  # shown in the picture
+PARTS = {0: np.s_[60:200, 170:310], 17: np.s_[60:200, 180:320]}  # of panels simulated_<number>.png
 
 
 def main(csv: Path = Path("docs/ablations.csv"), out: Path = Path("docs/ablations.md")) -> None:
@@ -39,6 +39,7 @@ def main(csv: Path = Path("docs/ablations.csv"), out: Path = Path("docs/ablation
         with utils.atomic_write(csv) as part:
             collected(root, done).to_csv(part, index=False, lineterminator="\n")
     figures = pd.read_csv(csv).pivot(index="seed", columns="variant")
+    markdown.fill(out, "shares", shares_table(figures))
     markdown.fill(out, "claims", claims_table(figures))
     markdown.fill(out, "settings", settings_table(figures))
     mixes = [done.get(f"ablation-{name}-{plan.SEEDS[0]}") for name in MIXES]
@@ -66,7 +67,17 @@ def collected(root: Path, done: dict[str, str]) -> pd.DataFrame:
         variant, seed = name.removeprefix("ablation-").rsplit("-", 1)
         shifts = {key: max(figures[key], key=abs) for key in ("color_shift", "bgan_color_shift")}  # of R, G and B
         rows.append({"variant": variant, "seed": int(seed)} | {key: (figures | shifts)[key] for key in RECORDED})
-    return pd.DataFrame(rows).astype(dict.fromkeys(RECORDED, float))
+    table = pd.DataFrame(rows).astype(dict.fromkeys(RECORDED, float))
+    for bgan, none, oracle in plan.SHARES:
+        shares = share(table.pivot(index="seed", columns="variant"), bgan, none, oracle)
+        of_it = table["variant"] == bgan
+        table.loc[of_it, "oracle_share"] = table.loc[of_it, "seed"].map(shares)
+    return table
+
+
+def share(figures: pd.DataFrame, bgan: str, none: str, oracle: str) -> pd.Series:
+    """BGAN's gain of PSNR on real blur over none, as a share of the oracle's, seed by seed."""
+    return difference(figures, bgan, none, "psnr_real") / difference(figures, oracle, none, "psnr_real")
 
 
 def difference(figures: pd.DataFrame, one: str, other: str, key: str) -> pd.Series:
@@ -89,6 +100,26 @@ def answer(gains: pd.Series, sign: int, matters: float) -> str:
     return "seen" if gains.mean() * sign > 0 else "not seen: the opposite is"
 
 
+def shares_table(figures: pd.DataFrame) -> str:
+    head = ["real camera", "restored less blurred: PSNR on real blur, dB", "on the pairs' blur, dB", ""]
+    rows = [[*head, "share of the oracle's gain", "95% interval", "seeds"]]
+    for bgan, none, oracle in plan.SHARES:
+        shares = share(figures, bgan, none, oracle).dropna()
+        for variant, label in ((none, "without BGAN"), (bgan, "**with BGAN**"), (oracle, "with the oracle")):
+            gains = [
+                pd.Series(
+                    figures.get((key, variant), np.nan) - figures.get((f"{key}_blurred", variant), np.nan)
+                ).dropna()
+                for key in ("psnr_real", "psnr")
+            ]
+            cells = [f"{gain.mean():+.3f} ± {gain.std():.3f}" if len(gain) else "" for gain in gains]
+            ends = ["", "", str(len(gains[0]))]
+            if variant == bgan and len(shares):
+                ends = [f"**{shares.mean():.2f}**", "{:.2f} to {:.2f}".format(*interval(shares)), str(len(shares))]
+            rows.append([plan.LABELS.get(bgan, "the sample's"), *cells, label, *ends])
+    return markdown.table(rows)
+
+
 def claims_table(figures: pd.DataFrame) -> str:
     rows = [["claim", "compared", "figure", "difference", "95% interval", "seeds", "answer"]]
     for claim, one, other, key in plan.CLAIMS:
@@ -107,14 +138,15 @@ def settings_table(figures: pd.DataFrame) -> str:
     columns.append(["seeds", seeds["baseline"], *seeds[variants]])
     for key, (label, _, _, before) in COMPARED.items():
         blurred = spread(figures[before, "baseline"]) if before else ""
-        less = [difference(figures, variant, "baseline", key) for variant in variants[1:]]
+        less = [difference(figures, variant, plan.REFERENCE.get(variant, "baseline"), key) for variant in variants[1:]]
         columns.append([label, blurred, *(spread(figures[key, variant]) for variant in variants)])
         columns.append(["difference", "", "", *map(signed, less)])
     return markdown.table([*zip(*columns, strict=True)])
 
 
 def named(variant: str) -> str:
-    return f"`{plan.VARIANTS[variant]}`" if plan.VARIANTS[variant] else variant
+    changes = ", ".join(f"`{change}`" for change in plan.VARIANTS[variant])
+    return plan.LABELS.get(variant) or changes or variant
 
 
 def spread(values: pd.Series) -> str:
