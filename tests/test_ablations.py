@@ -76,10 +76,10 @@ def test_figures_of_what_is_done_are_collected(collected):
     found = collected(
         {
             "ablation-baseline-118": files("ablation-baseline-118", 30.25),
-            "ablation-mix-0.5-119": files("ablation-mix-0.5-119"),
+            "ablation-mix-0.2-119": files("ablation-mix-0.2-119"),
         }
     )
-    assert found[["variant", "seed"]].values.tolist() == [["baseline", 118], ["mix-0.5", 119]]
+    assert found[["variant", "seed"]].values.tolist() == [["baseline", 118], ["mix-0.2", 119]]
     first = found.iloc[0]
     assert (first["psnr"], first["color_shift"], first["bgan_color_shift"]) == (30.25, -0.4, 0.3)
     assert math.isnan(first["psnr_real"])
@@ -120,19 +120,42 @@ def test_answers(gains, sign, said):
 
 def test_the_tables_hold_means_and_differences():
     known = figures(
-        **{"baseline": [30, 40, 50], "mix-0": [29, 39.1, 48.9], "lsgan": [31, 42, 53], "beta-0": [30.0001, 40.0003, 50]}
+        **{
+            "baseline": [30, 40, 50],
+            "mix-0": [29, 39.1, 48.9],
+            "lsgan": [31, 42, 53],
+            "alpha-0.01": [30.0001, 40.0003, 50],
+        }
     )
     settings_table = table.settings_table(known)
     for row in (
         "| baseline | 3 | 40.000 ± 10.000 |  |",
         "| `mix.realistic=0` | 3 | 39.000 ± 9.950 | **-1.000 ± 0.100** |",
         "| `objective=lsgan` | 3 | 42.000 ± 11.000 | +2.000 ± 1.000 | 0.000 ± 0.000 | same |",
-        "| `beta=0` | 3 | 40.000 ± 10.000 | under 0.0005 |",
+        "| `alpha=0.01` | 3 | 40.000 ± 10.000 | under 0.0005 |",
     ):
         assert row in settings_table
     claim = "| BGAN helps | baseline less `mix.realistic=0` | PSNR, dB | +1.000 | +0.752 to +1.248 | 3 | seen |"
     assert claim in table.claims_table(known)
     assert "vanilla" not in settings_table
+
+
+def test_the_share_of_the_oracles_gain_is_taken_seed_by_seed(collected):
+    """By hand: (22.3 - 22.1) / (22.5 - 22.1) = 0.5 and (21.5 - 21) / (22 - 21) = 0.5; a seed without oracle has none."""
+    measured = {118: (22.1, 22.3, 22.5), 119: (21.0, 21.5, 22.0), 120: (21.0, 21.5, None)}
+    done = {}
+    for seed, values in measured.items():
+        for variant, value in zip(("mix-0", "baseline", "oracle"), values, strict=True):
+            if value:
+                done[f"ablation-{variant}-{seed}"] = files(f"ablation-{variant}-{seed}")
+                done[f"ablation-{variant}-{seed}"]["metrics/evaluate.json"] |= {"psnr_real": value}
+    found = collected(done)
+    of_baseline = found[found["variant"] == "baseline"].set_index("seed")["oracle_share"]
+    assert of_baseline[118] == pytest.approx(0.5) and of_baseline[119] == pytest.approx(0.5)
+    assert of_baseline.isna().tolist() == [False, False, True]
+    assert found.loc[found["variant"] != "baseline", "oracle_share"].isna().all()
+    shown = table.shares_table(found.pivot(index="seed", columns="variant"))
+    assert "| **with BGAN** | **0.50** | 0.50 to 0.50 | 2 |" in shown
 
 
 @pytest.fixture
