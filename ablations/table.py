@@ -54,7 +54,7 @@ def collected(root: Path, done: dict[str, str]) -> pd.DataFrame:
     for name, revision in done.items():
         texts = (output(root, "git", "show", f"{revision}:{file}") for file in FILES)
         params, figures, lock = map(settings.parse, texts)
-        used = flat(params)
+        used = {key: value for key, value in flat(params).items() if not key.startswith("scales.paper.")}
         for key, value in (change.split("=") for change in plan.experiments()[name]):
             if used.pop(key, None) != settings.parse(value):
                 raise ValueError(f"{name}: {key} is not {value}; `dvc exp rm {name}`, then run it anew")

@@ -76,10 +76,10 @@ def test_figures_of_what_is_done_are_collected(collected):
     found = collected(
         {
             "ablation-baseline-118": files("ablation-baseline-118", 30.25),
-            "ablation-mix-0.2-119": files("ablation-mix-0.2-119"),
+            "ablation-mix-0.5-119": files("ablation-mix-0.5-119"),
         }
     )
-    assert found[["variant", "seed"]].values.tolist() == [["baseline", 118], ["mix-0.2", 119]]
+    assert found[["variant", "seed"]].values.tolist() == [["baseline", 118], ["mix-0.5", 119]]
     first = found.iloc[0]
     assert (first["psnr"], first["color_shift"], first["bgan_color_shift"]) == (30.25, -0.4, 0.3)
     assert math.isnan(first["psnr_real"])
