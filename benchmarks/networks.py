@@ -69,7 +69,8 @@ def new_training(name: str, values: dict[str, Any], p: Any) -> loop.Training:
         return Finetune(p, features, generator=deblur, critic=build_critic(critic))
     blur = build_generator("bgan", settings.section(values, "bgan", BlurConfig))
     critics = {name: build_critic(critic) for name in ("blur_critic", "sharp_critic")}
-    return CycleBgan(p, features, blur=blur, deblur=deblur, **critics)
+    tables = torch.ones(1, 2, 8, 8, device=DEVICE)
+    return CycleBgan(p, features, tables, blur=blur, deblur=deblur, **critics)
 
 
 def update(name: str, precision: str) -> tuple[Row, Row]:
@@ -79,7 +80,7 @@ def update(name: str, precision: str) -> tuple[Row, Row]:
         values[name]["patch"] = min(values[name]["patch"], CPU_PATCH)
     if name == "train_bgan":
         values[name]["pixel_steps"] = 0  # that phase is over soon
-    top = [key for key in ("alpha", "beta", "objective", "critic") if key in TRAININGS[name].model_fields]
+    top = [key for key in ("alpha", "beta", "objective") if key in TRAININGS[name].model_fields]
     p = settings.section(values, name, TRAININGS[name], top)
     training = new_training(name, values, p)
     networks = {key: loop.ready(network, p, DEVICE) for key, network in training.networks.items()}

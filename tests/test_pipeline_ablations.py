@@ -19,7 +19,9 @@ def change_plan(project: Path, line: str) -> None:
 def test_ablations_are_queued_run_and_written_and_not_run_again(tmp_path, write_photos, write_params):
     """One that fails costs a line, and its figures alone; mended, it runs."""
     project = committed(tmp_path / "project", write_photos, write_params)
-    change_plan(project, 'SEEDS, VARIANTS = (7,), {"baseline": None, "first": "alpha=0.001", "mended": "critic=none"}')
+    change_plan(
+        project, 'SEEDS, VARIANTS = (7,), {"baseline": None, "first": "alpha=0.001", "mended": "finetune.critic=none"}'
+    )
     waits = project / "ablations" / "run.py"
     waits.write_text(waits.read_text().replace("POLL = 30", "POLL = 2"))
     (project / "docs").mkdir()
@@ -31,11 +33,11 @@ def test_ablations_are_queued_run_and_written_and_not_run_again(tmp_path, write_
     assert "2 of 3 experiments" in run(project, *table)
     lines = (project / "docs" / "ablations.csv").read_text().splitlines()
     assert [line.split(",")[:2] for line in lines[1:]] == [["baseline", "7"], ["first", "7"]]
-    change_plan(project, 'VARIANTS["mended"] = "critic=patch"')
+    change_plan(project, 'VARIANTS["mended"] = "finetune.critic=patch"')
     before = run(project, "git", "for-each-ref", "refs/exps").splitlines()
     run(project, *command)
     assert "3 of 3 experiments" in run(project, *table)
-    assert "| `critic=patch` | 1 |" in page.read_text()
+    assert "| `finetune.critic=patch` | 1 |" in page.read_text()
     after = run(project, "git", "for-each-ref", "refs/exps").splitlines()
     assert {line for line in before if "celery" not in line} < set(after)
     run(project, *command)

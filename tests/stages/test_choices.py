@@ -5,15 +5,18 @@ import math
 from itertools import product
 from typing import get_args
 
+import numpy as np
 import pytest
 import torch
 from commands import ends_in_one_line, evaluated, run_well
 from safetensors.torch import load_file
+from scipy.ndimage import gaussian_filter
 
 from dbgan import checkpoint, settings
+from dbgan.data import h5
 from dbgan.losses import OBJECTIVES, multi_stage
-from dbgan.models.bgan import BlurGenerator
 from dbgan.models.build import DEBLUR
+from dbgan.models.camera import Camera
 from dbgan.training import loop
 from dbgan.training.adversarial import AdversarialParams
 from dbgan.training.bgan import TrainBganParams
@@ -22,6 +25,13 @@ CRITICS = get_args(AdversarialParams.__annotations__["critic"])
 METHODS = get_args(TrainBganParams.__annotations__["method"])
 WEIGHTS = {"train_bgan": "bgan", "pretrain": "dbgan_pretrained", "finetune": "dbgan"}
 LARGE = {"init_std": 0.1}  # weights that change an image; from the paper's a tiny network gives it back
+BGAN = {"scales.sample.blur_generator.name": "bgan", "synthesize.min_change": 0.0}
+DEEP = {  # by stage: networks of convs alone; all terms count
+    "train_bgan": BGAN | {"train_bgan.method": "cycle", "scales.sample.train_bgan.critic": "vgg"},
+    "pretrain": {},
+    "finetune": {},
+}
+DEEP["train_bgan"] |= {f"scales.sample.train_bgan.{term}": 1.0 for term in ("perceptual", "color", "mode_seeking")}
 
 
 @pytest.fixture
@@ -69,40 +79,45 @@ def test_all_stages_of_mprnet_are_supervised(train, monkeypatch):
     assert supervised == [[True, True, True]] * (4 + 4)
 
 
-@pytest.mark.parametrize("method", METHODS)
-def test_the_other_blur_generator_is_trained_by_every_method_blurs_and_is_measured(copied, train, method):
+@pytest.mark.parametrize(
+    ("name", "method"),
+    [*product(("bgan", "sftnet_blur"), METHODS), ("camera", "paired")],  # the chain's: camera, paper
+)
+def test_each_blur_generator_is_trained_by_every_method_blurs_and_is_measured(copied, train, name, method):
     before, blurs = evaluated(copied), (copied / "data" / "synthetic.h5").read_bytes()
-    train("train_bgan", LARGE | {"blur_generator.name": "sftnet_blur", "train_bgan.method": method})
+    assert checkpoint.recipe(copied / "models" / "bgan.safetensors")[0] == "camera"
+    train("train_bgan", LARGE | BGAN | {"scales.sample.blur_generator.name": name, "train_bgan.method": method})
     run_well("synthesize", "evaluate")
-    recipe = checkpoint.recipe(copied / "models" / "bgan.safetensors")
-    assert recipe == ("sftnet_blur", train.values["sftnet_blur"])
+    assert checkpoint.recipe(copied / "models" / "bgan.safetensors") == (name, train.values[name])
     assert (copied / "data" / "synthetic.h5").read_bytes() != blurs
     found = evaluated(copied)
-    for key in ("bgan_diversity", "bgan_realism", "blur_effect_bgan"):
+    for key in ("bgan_diversity", "bgan_realism", "blur_effect_bgan", "kernel_distance_bgan"):
         assert math.isfinite(found[key]), key
     assert found["psnr"] == before["psnr"]
 
 
 def test_each_critic_and_objective_trains_in_its_own_way(train):
-    made = [train("finetune", {"critic": c, "objective": o})[0] for c, o in product(CRITICS, OBJECTIVES)]
-    assert len(set(made)) == 8
-    choices = product(METHODS, ({}, {"critic": "patch"}, {"objective": "wgan-gp"}))
-    made = [train("train_bgan", choice | {"train_bgan.method": method})[0] for method, choice in choices]
-    assert len(set(made)) == 9
+    made = [train("finetune", {"finetune.critic": c, "objective": o})[0] for c, o in product(CRITICS, OBJECTIVES)]
+    assert len(set(made)) == 12
+    choices = [{"scales.sample.train_bgan.critic": critic} for critic in CRITICS] + [{"objective": "wgan-gp"}]
+    made = [train("train_bgan", BGAN | c | {"train_bgan.method": m})[0] for m, c in product(METHODS, choices)]
+    assert len(set(made)) == 12
+    assert len({train("train_bgan", choice)[0] for choice in choices}) == 4  # of the camera
 
 
 @pytest.mark.parametrize("stage", WEIGHTS)
 def test_options_of_the_trainings(train, copied, stage):
     """Recomputed blocks give the same bytes, a running mean other weights but the same training, clipping another."""
-    plain, rows = train(stage, {})
-    assert train(stage, {f"{stage}.checkpointing": True}) == (plain, rows)
-    averaged, same_rows = train(stage, {f"{stage}.ema": 0.9})
+    deep = DEEP[stage]
+    plain, rows = train(stage, deep)
+    assert train(stage, deep | {f"{stage}.checkpointing": True}) == (plain, rows)
+    averaged, same_rows = train(stage, deep | {f"{stage}.ema": 0.9})
     assert same_rows == rows
     assert averaged != plain
-    assert train(stage, {f"{stage}.clip": 1e9})[1] == rows != train(stage, {f"{stage}.clip": 1e-4})[1]
+    assert train(stage, deep | {f"{stage}.clip": 1e9})[1] == rows != train(stage, deep | {f"{stage}.clip": 1e-4})[1]
 
 
-@pytest.mark.parametrize(("stage", "changes"), [*((stage, LARGE) for stage in WEIGHTS)])
+@pytest.mark.parametrize(("stage", "changes"), [(stage, LARGE | DEEP[stage]) for stage in WEIGHTS])
 def test_losses_in_bfloat16_are_close_and_weights_are_float32(copied, train, monkeypatch, stage, changes):
     """A CPU that has bfloat16; emulated, it computes the same."""
     expected = train(stage, changes)
@@ -121,5 +136,34 @@ def test_full_memory_ends_in_one_line_naming_the_keys(copied, write_params, monk
     write_params(copied / "params.yaml", {f"scales.sample.{stage}.lr": 0.011})
     ends_in_one_line(copied, stage, "out of memory", f"{stage}.batch", f"{stage}.checkpointing")
     if stage == "train_bgan":
-        monkeypatch.setattr(BlurGenerator, "forward", lambda *_: torch.empty(2**60))
+        monkeypatch.setattr(Camera, "forward", lambda *_: torch.empty(2**60))
         ends_in_one_line(copied, "synthesize", "out of memory", "synthesize.batch")
+
+
+def test_a_bgan_that_gives_its_input_back_is_refused_until_that_is_allowed(copied, write_params, monkeypatch):
+    """So that DBGAN does not learn from pairs without blur."""
+    monkeypatch.setattr(Camera, "forward", lambda self, sharp, noise: sharp + 0.3 / 255)
+    (copied / "data" / "synthetic.h5").unlink()
+    write_params(copied / "params.yaml", {"synthesize.noise": False, "synthesize.jpeg": False})
+    ends_in_one_line(
+        copied, "synthesize", "models/bgan.safetensors: BGAN hardly blurs", "0.00", "synthesize.min_change"
+    )
+    for changes in ({"synthesize.min_change": 0.0}, {"synthesize.source": "oracle"}):
+        write_params(copied / "params.yaml", changes)
+        run_well("synthesize")
+        (copied / "data" / "synthetic.h5").unlink()
+
+
+def test_the_oracle_stands_in_for_bgan(copied, write_params):
+    """Every crop has as many blurs, by the simulated real camera; the next stage takes them."""
+    before = h5.Reader(copied / "data" / "synthetic.h5").rows("synthetic/blurred", slice(None))
+    write_params(copied / "params.yaml", {"synthesize.source": "oracle"})
+    run_well("synthesize", "pretrain")
+    made, crops = h5.Reader(copied / "data" / "synthetic.h5"), h5.Reader(copied / "data" / "crops.h5")
+    blurs, sources = made.rows("synthetic/blurred", slice(None)), made.rows("synthetic/source", slice(None))
+    assert blurs.shape == before.shape and not np.array_equal(blurs, before)
+    assert sorted(sources.tolist()) == sorted([*range(8)] * 2)
+    for blur, source in zip(blurs, sources, strict=True):  # coarse detail stays where it was
+        sharp = crops.rows("paired/sharp", int(source))
+        coarse = [gaussian_filter(image.astype(float), (6, 6, 0)).ravel() for image in (blur, sharp)]
+        assert np.corrcoef(coarse)[0, 1] > 0.8

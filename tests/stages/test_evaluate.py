@@ -1,10 +1,13 @@
 """The evaluation's panels, its limits, and that nothing after it can make it fail."""
 
+from itertools import product
+
 import numpy as np
 import pytest
 from commands import evaluated, run_well
+from scipy.ndimage import gaussian_filter
 
-from dbgan import metrics, report
+from dbgan import metrics, realism, report
 from dbgan.data import camera_shake
 
 
@@ -23,10 +26,10 @@ def test_the_worst_and_the_best_test_photograph_always_have_a_panel(copied, writ
 def test_no_more_crops_of_a_kind_are_compared_than_the_parameters_say(copied, write_params, monkeypatch, limit):
     compared, measure = {}, metrics.bgan_blurs
 
-    def spy(crops, real):
-        sharp, paired, blurs = ([crop for photo in crops for crop in photo[kind]] for kind in range(3))
-        compared.update(sharp=len(sharp), paired=len(paired), maps=len(blurs) // len(crops), real=len(real))
-        return measure(crops, real)
+    def spy(sharp, paired, blurs, real):
+        compared.update(sharp=len(sharp), paired=len(paired), maps=len(blurs), real=len(real))
+        assert all(len(made) == len(sharp) for made in blurs)
+        return measure(sharp, paired, blurs, real)
 
     monkeypatch.setattr(metrics, "bgan_blurs", spy)
     write_params(copied / "params.yaml", {"evaluate.crops": limit})
@@ -36,9 +39,10 @@ def test_no_more_crops_of_a_kind_are_compared_than_the_parameters_say(copied, wr
 
 
 def test_simulated_real_blur_has_panels_and_no_shake_of_a_training_pair(copied, write_params, monkeypatch):
-    """Shake k of photograph n of the data set is drawn from (seed, n, k)."""
-    drawn = []
-    blur = camera_shake.blur
+    """Shake k of part p of photograph n of the data set is drawn from (seed, n, p, k), the oracle's of photograph n
+    from (seed, n, 5, k). Real blur that BGAN's is compared with is of the same crops."""
+    drawn, compared = [], []
+    blur, compare = camera_shake.blur, realism.compare
 
     def spy(sharp, camera, rng):
         drawn.append(np.random.Generator(type(rng.bit_generator)(rng.bit_generator.seed_seq)).random(4))
@@ -47,11 +51,18 @@ def test_simulated_real_blur_has_panels_and_no_shake_of_a_training_pair(copied, 
     write_params(copied / "params.yaml", {"data.real": "sample", "data.real_shakes": 1})
     run_well("download")
     monkeypatch.setattr(camera_shake, "blur", spy)
+    monkeypatch.setattr(realism, "compare", lambda *crops: compared.append(crops) or compare(*crops))
     run_well("evaluate")
-    assert {name for name in panels(copied) if "simulated" in name} == {"simulated_0000.png", "simulated_0003.png"}
-    assert len(drawn) == 4
-    pairs = [np.random.default_rng([118, n, k]).random(4) for n in range(8) for k in range(8)]
-    assert not any(np.array_equal(one, other) for one in drawn for other in pairs)
+    assert {name for name in panels(copied) if "simulated" in name} == {"simulated_0000.png", "simulated_0011.png"}
+    assert len(drawn) == 2 * 6 + 2
+    others = product(range(13), (0, 1, 2, 3, 5), range(8))
+    shakes = [*drawn, *(np.random.default_rng([118, *other]).random(4) for other in others)]
+    assert len(np.unique(shakes, axis=0)) == len(shakes)
+    ((sharp, _, _, real, before),) = compared
+    assert before is sharp
+    for one, other in zip(sharp, real, strict=True):  # blurred, yet of the same scene
+        assert np.abs(one.astype(int) - other).mean() > 1
+        assert np.corrcoef(gaussian_filter(one, 4).ravel(), gaussian_filter(other, 4).ravel())[0, 1] > 0.6
 
 
 def test_a_report_that_fails_costs_a_line_and_nothing_else(copied, chain, monkeypatch):

@@ -11,6 +11,8 @@ import yaml
 from commands import STAGES, evaluated, files, run, run_well
 from PIL import Image
 
+from dbgan import realism
+
 MEASURED = {
     *(f"{figure}{state}" for figure in ("psnr", "ssim", "ssim_2d") for state in ("_blurred", "_pretrained", "")),
     *("delta_e_blurred", "delta_e", "color_shift", "bgan_color_shift", "bgan_diversity"),
@@ -18,11 +20,21 @@ MEASURED = {
     *("bgan_realism", "paired_realism", "flat_deviation"),
     *("psnr_real_blurred", "psnr_real_pretrained", "psnr_real"),
 }
-NEEDS_REAL_BLUR = {
-    *("blur_effect_real", "blur_effect_real_before", "blur_effect_real_after"),
-    *("bgan_realism", "paired_realism"),
-}
+OF_REAL = {f"{figure}_real" for figure in ("blur_radius", "blur_anisotropy", "noise_level", "blocking")}
+DISTANCES = {f"{name}_distance_{kind}" for name in realism.DISTANCES for kind in ("sharp", "paired", "bgan")}
+PEAKS = {f"periodic_peak{of}_{kind}" for of in ("", "_period") for kind in ("paired", "bgan", "real_blur")}
+MEASURED |= {figure.replace("real", kind) for figure in OF_REAL for kind in ("sharp", "paired", "bgan", "real")}
+MEASURED |= DISTANCES | PEAKS
+NEEDS_REAL_BLUR = (
+    OF_REAL
+    | DISTANCES
+    | {
+        *("blur_effect_real", "blur_effect_real_before", "blur_effect_real_after"),
+        *("bgan_realism", "paired_realism"),
+    }
+)
 NEEDS_SIMULATED_BLUR = {"psnr_real_blurred", "psnr_real_pretrained", "psnr_real"}
+NEEDS_SIMULATED_BLUR |= {"periodic_peak_real_blur", "periodic_peak_period_real_blur"}
 
 
 def test_every_stage_leaves_exactly_what_dvc_yaml_promises(chain):
@@ -52,7 +64,8 @@ def test_crops_and_blurs_are_as_many_as_the_parameters_say(chain):
     assert photographs.items() <= metrics["download"].items()
     crops = {"paired_crops": 8, "paired_crops_left_out": 0, "real_crops": 4, "real_crops_left_out": 0}
     assert crops.items() <= metrics["build_h5"].items()
-    assert metrics["synthesize"] == {"synthetic_crops": 16}
+    assert metrics["synthesize"].keys() == {"synthetic_crops", "change", "added_noise"}
+    assert metrics["synthesize"]["synthetic_crops"] == 16
     for training in ("train_bgan", "pretrain", "finetune"):
         assert metrics[training]["step"] == 4
         curve = (chain / "metrics" / f"{training}_curve.csv").read_text().splitlines()
@@ -93,6 +106,7 @@ def test_simulated_real_blur_is_measured_against_the_sharp_photographs(copied, w
     run_well("download")
     run_well("evaluate")
     found = evaluated(copied)
+    assert found.keys() == MEASURED and None not in found.values()
     blurred = found["psnr_real_blurred"]
     assert 10 < blurred < found["psnr_blurred"]  # by a camera that shakes over more pixels
     for state in ("_pretrained", ""):  # networks of 4 updates change next to nothing
