@@ -141,7 +141,7 @@ def test_the_tables_hold_means_and_differences():
 
 
 def test_the_share_of_the_oracles_gain_is_taken_seed_by_seed(collected):
-    """By hand: (22.3 - 22.1) / (22.5 - 22.1) = 0.5 and (21.5 - 21) / (22 - 21) = 0.5; a seed without oracle has none."""
+    """By hand: (22.3 - 22.1) / (22.5 - 22.1) = 0.5 and (21.5 - 21) / (22 - 21) = 0.5; the third has no oracle."""
     measured = {118: (22.1, 22.3, 22.5), 119: (21.0, 21.5, 22.0), 120: (21.0, 21.5, None)}
     done = {}
     for seed, values in measured.items():

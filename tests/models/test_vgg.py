@@ -30,11 +30,11 @@ def vgg19_weights():
 
 
 def from_file(path):
-    return VGGFeatures(PerceptualParams(weights=str(path), width=64))
+    return VGGFeatures(PerceptualParams(weights=str(path), width=64, divisor=1.0))
 
 
 def random_features(width=4):
-    return VGGFeatures(PerceptualParams(weights="random", width=width))
+    return VGGFeatures(PerceptualParams(weights="random", width=width, divisor=1.0))
 
 
 @pytest.mark.parametrize("write", [torch.save, save_file], ids=["pth", "safetensors"])
@@ -66,7 +66,7 @@ def test_a_file_that_does_not_fit_names_itself_and_the_layer(tmp_path, content, 
 
 def test_a_weights_file_needs_the_full_width():
     with pytest.raises(ValidationError, match="64"):
-        PerceptualParams(weights="vgg19.pth", width=16)
+        PerceptualParams(weights="vgg19.pth", width=16, divisor=1.0)
 
 
 def test_random_features_are_frozen_always_the_same_and_taken_before_the_relu():
@@ -79,3 +79,12 @@ def test_random_features_are_frozen_always_the_same_and_taken_before_the_relu():
     found.square().mean().backward()
     assert image.grad.any()
     assert not any(p.requires_grad for p in network.parameters())
+
+
+def test_features_are_divided():
+    """SRGAN's 12.75 makes the perceptual loss 1 / 163 of what it is without."""
+    image = torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    whole, divided = (
+        VGGFeatures(PerceptualParams(weights="random", width=4, divisor=divisor)) for divisor in (1.0, 12.75)
+    )
+    assert torch.allclose(whole(image), 12.75 * divided(image), atol=1e-5)

@@ -19,7 +19,11 @@ def weights(tmp_path) -> Path:
     """A file with all that we take of torchvision's VGG-19."""
     path = tmp_path / "vgg19.pth"
     torch.save(
-        {k: 1.1 * v for k, v in VGGFeatures(PerceptualParams(weights="random", width=64)).state_dict().items()}, path
+        {
+            k: 1.1 * v
+            for k, v in VGGFeatures(PerceptualParams(weights="random", width=64, divisor=1.0)).state_dict().items()
+        },
+        path,
     )
     return path
 

@@ -60,7 +60,7 @@ def critic(kind: str = "vgg") -> nn.Module:
 
 
 def features() -> nn.Module:
-    return VGGFeatures(PerceptualParams(weights="random", width=4))
+    return VGGFeatures(PerceptualParams(weights="random", width=4, divisor=1.0))
 
 
 def pretrain(**changes):
