@@ -65,6 +65,8 @@ def test_crops_are_windows_into_photographs_stored_once(tmp_path):
         assert np.array_equal(reader.rows(name, slice(None)), cut + np.uint8(change))
         assert np.array_equal(reader.rows(name, slice(1, 9)), cut[1:] + np.uint8(change))
         assert np.array_equal(reader.rows(name, 2), cut[2] + np.uint8(change))
+        assert np.array_equal(reader.photograph(name, 1), PHOTOS[1] + np.uint8(change))
+        assert np.array_equal(reader.windows(name), WINDOWS)
     with h5py.File(tmp_path / "a.h5") as file:
         assert np.array_equal(file["paired/sharp/000001"], PHOTOS[1])
         assert file["paired/crops"].attrs["size"] == 6

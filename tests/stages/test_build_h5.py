@@ -8,7 +8,7 @@ import pytest
 from commands import ends_in_one_line, run_well
 from PIL import Image
 
-from dbgan.data import h5
+from dbgan.data import development, h5
 
 
 @pytest.fixture
@@ -114,3 +114,16 @@ def test_real_blur_without_any_texture_is_refused(place, match):
         Image.fromarray(np.full((72, 64, 3), 99, np.uint8)).save(root / "photos" / "real_blur" / f"{i}.png")
     root = place({"crop.min_texture": 5.0, "crop.match_color": match})
     ends_in_one_line(root, "build_h5", "crop.min_texture, 5", "real")
+
+
+def test_the_quantisation_of_real_photographs_is_kept_for_blurs_of_bgan(place, tmp_path):
+    photographs = tmp_path / "repository" / "photos" / "real_blur"
+    with Image.open(photographs / "0.png") as image:
+        image.save(photographs / "0.jpg", quality=50)
+    (photographs / "0.png").unlink()
+    root = place()
+    built(root)
+    tables = crops(root, "real/jpeg")
+    assert tables[0, :, 0, :3].tolist() == [[16, 11, 10], [17, 18, 24]]  # ITU T.81, annex K
+    assert tables.shape == (2, 2, 8, 8) and not tables[1].any()
+    assert np.array_equal(development.tables_of(h5.Reader(root / "data" / "crops.h5")), tables)
