@@ -15,7 +15,7 @@ from dbgan import realism
 
 MEASURED = {
     *(f"{figure}{state}" for figure in ("psnr", "ssim", "ssim_2d") for state in ("_blurred", "_pretrained", "")),
-    *("delta_e_blurred", "delta_e", "color_shift", "bgan_color_shift", "bgan_diversity"),
+    *("delta_e_blurred", "delta_e", "color_shift", "bgan_color_shift", "real_color_shift", "bgan_diversity"),
     *(f"blur_effect_{of}" for of in ("sharp", "paired", "bgan", "real", "real_before", "real_after")),
     *("bgan_realism", "paired_realism", "flat_deviation"),
     *("psnr_real_blurred", "psnr_real_pretrained", "psnr_real"),
@@ -34,7 +34,7 @@ NEEDS_REAL_BLUR = (
     }
 )
 NEEDS_SIMULATED_BLUR = {"psnr_real_blurred", "psnr_real_pretrained", "psnr_real"}
-NEEDS_SIMULATED_BLUR |= {"periodic_peak_real_blur", "periodic_peak_period_real_blur"}
+NEEDS_SIMULATED_BLUR |= {"periodic_peak_real_blur", "periodic_peak_period_real_blur", "real_color_shift"}
 
 
 def test_every_stage_leaves_exactly_what_dvc_yaml_promises(chain):
