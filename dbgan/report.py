@@ -84,6 +84,7 @@ def page(metrics: Path, panels: Path, params: Path) -> str:
     environment.filters["text"] = text
     return environment.from_string(Path(__file__).with_suffix(".html").read_text(encoding="utf-8")).render(
         params=flat(values),
+        shares=readable(root / "docs" / "ablations.csv", oracle_shares, []),
         evaluated=figures.pop("evaluate", {}),
         stages=figures,
         frames=frames,
@@ -113,6 +114,12 @@ def _json(path: Path) -> Row:
 def _csv(path: Path) -> pd.DataFrame:
     types: defaultdict[str, type] = defaultdict(lambda: float, frame=str)
     return pd.read_csv(path, dtype=types, keep_default_na=False, na_values=[""])
+
+
+def oracle_shares(path: Path) -> list[float]:
+    """BGAN's share of the oracle's gain on real blur, one a seed, as the ablations found it."""
+    table = pd.read_csv(path)
+    return table.loc[table["variant"] == "baseline", "oracle_share"].dropna().tolist()
 
 
 def flat(values: Row) -> Row:

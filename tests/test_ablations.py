@@ -155,7 +155,15 @@ def test_the_share_of_the_oracles_gain_is_taken_seed_by_seed(collected):
     assert of_baseline.isna().tolist() == [False, False, True]
     assert found.loc[found["variant"] != "baseline", "oracle_share"].isna().all()
     shown = table.shares_table(found.pivot(index="seed", columns="variant"))
-    assert "| **with BGAN** | **0.50** | 0.50 to 0.50 | 2 |" in shown
+    assert "| **with BGAN** |" in shown and "| **0.50** | 0.50 to 0.50 | 3 |" in shown
+
+
+def test_the_readme_shows_the_same_shares():
+    readme, page = (
+        (ROOT / name).read_text(encoding="utf-8").split("<!-- shares -->")[1].split("<!-- /shares -->")[0]
+        for name in ("README.md", "docs/ablations.md")
+    )
+    assert readme == page and "with the oracle" in readme
 
 
 @pytest.fixture
