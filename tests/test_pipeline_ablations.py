@@ -19,21 +19,21 @@ def change_plan(project: Path, line: str) -> None:
 def test_ablations_are_queued_run_and_written_and_not_run_again(tmp_path, write_photos, write_params):
     """One that fails costs a line, and its figures alone; mended, it runs."""
     project = committed(tmp_path / "project", write_photos, write_params)
-    change_plan(
-        project, 'SEEDS, VARIANTS = (7,), {"baseline": None, "first": "alpha=0.001", "mended": "finetune.critic=none"}'
-    )
+    variants = '{"baseline": (), "first": ("alpha=0.001",), "mended": ("finetune.critic=none",)}'
+    change_plan(project, f"SEEDS, VARIANTS = (7,), {variants}")
     waits = project / "ablations" / "run.py"
     waits.write_text(waits.read_text().replace("POLL = 30", "POLL = 2"))
     (project / "docs").mkdir()
     page = project / "docs" / "ablations.md"
-    page.write_text("<!-- claims -->\n<!-- /claims -->\n<!-- settings -->\n<!-- /settings -->\n")
+    parts = ("shares", "claims", "settings")
+    page.write_text("".join(f"<!-- {part} -->\n<!-- /{part} -->\n" for part in parts))
     command, table = ((sys.executable, "-m", f"ablations.{name}") for name in ("run", "table"))
     said = run(project, *command, "--jobs", "1", code=1)
     assert said.splitlines()[-1].startswith("run: ablation-mended-7 failed; `dvc queue logs NAME` says why")
     assert "2 of 3 experiments" in run(project, *table)
     lines = (project / "docs" / "ablations.csv").read_text().splitlines()
     assert [line.split(",")[:2] for line in lines[1:]] == [["baseline", "7"], ["first", "7"]]
-    change_plan(project, 'VARIANTS["mended"] = "finetune.critic=patch"')
+    change_plan(project, 'VARIANTS["mended"] = ("finetune.critic=patch",)')
     before = run(project, "git", "for-each-ref", "refs/exps").splitlines()
     run(project, *command)
     assert "3 of 3 experiments" in run(project, *table)
