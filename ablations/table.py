@@ -120,9 +120,10 @@ def shares_table(figures: pd.DataFrame) -> str:
             gains = [(figures[key, variant] - figures[f"{key}_blurred", variant]).dropna() for key in keys]
             ends = ["", ""]
             if variant == bgan and len(shares):
-                ends = [f"**{shares.mean():.2f}**", "{:.2f} to {:.2f}".format(*interval(shares))]
+                ends[0] = f"**{shares.mean():.2f}**"
+                ends[1] = "{:.2f} to {:.2f}".format(*interval(shares)) if len(shares) > 1 else "of one seed: none"
             if gains:
-                cells = [f"{gain.mean():+.3f} ± {gain.std():.3f}" for gain in gains]
+                cells = [f"{gain.mean():+.3f}" + (f" ± {gain.std():.3f}" if len(gain) > 1 else "") for gain in gains]
                 rows.append([plan.LABELS.get(bgan, "the sample's"), label, *cells, *ends, str(len(gains[0]))])
     return markdown.table(rows)
 
@@ -133,7 +134,11 @@ def claims_table(figures: pd.DataFrame) -> str:
         label, sign, matters, _ = COMPARED[key]
         gains = difference(figures, one, other, key)
         if len(gains):
-            cells = [f"{gains.mean():+.3f}", "{:+.3f} to {:+.3f}".format(*interval(gains)), str(len(gains))]
+            cells = [
+                f"{gains.mean():+.3f}",
+                "{:+.3f} to {:+.3f}".format(*interval(gains)) if len(gains) > 1 else "",
+                str(len(gains)),
+            ]
             rows.append([claim, f"{named(one)} less {named(other)}", label, *cells, answer(gains, sign, matters)])
     return markdown.table(rows)
 
@@ -157,7 +162,8 @@ def named(variant: str) -> str:
 
 
 def spread(values: pd.Series) -> str:
-    return f"{values.mean():.3f} ± {values.std():.3f}" if values.notna().any() else ""
+    known = values.dropna()
+    return "" if known.empty else f"{known.mean():.3f}" + (f" ± {known.std():.3f}" if len(known) > 1 else "")
 
 
 def signed(gains: pd.Series) -> str:
@@ -165,6 +171,8 @@ def signed(gains: pd.Series) -> str:
         return "same" if len(gains) else ""
     if abs(gains.mean()) < 0.0005:
         return "under 0.0005"
+    if len(gains) == 1:
+        return f"{gains.mean():+.3f}"
     text = f"{gains.mean():+.3f} ± {gains.std():.3f}"
     return f"**{text}**" if np.prod(interval(gains)) > 0 else text  # 0 is not between its ends
 
