@@ -1,6 +1,7 @@
 """Blurs of the sharp training crops, stored as the real blur's camera stores photographs: BGAN's, or the oracle's."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -24,44 +25,54 @@ class Bgan:
     def __init__(self, network: nn.Module, crops: Reader, tables: Tensor, seed: int, noise: float = 0.0) -> None:
         self.network, self.crops, self.tables, self.seed, self.noise = network, crops, tables, seed, noise
 
-    def blurs(self, crops: np.ndarray, draw: torch.Generator) -> np.ndarray:
+    def blurred(self, crops: np.ndarray, draw: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
+        """The network's blurs, and what is drawn for their storage: the grain of the sensor, and each one's tables."""
         device = self.tables.device
         sharp = photos.to_float(crops).to(device)
         blurred = self.network(sharp, self.network.draw_noise(sharp, draw)).float().clamp(0, 1)
         grain = torch.randn(sharp.shape, generator=draw).to(device)
         chosen = torch.randint(len(self.tables), (len(sharp),), generator=draw)
-        return photos.to_uint8(jpeg(blurred + self.noise / 255 * grain, self.tables[chosen.to(device)]))
+        return blurred, grain, self.tables[chosen.to(device)]
+
+    def stored(self, blurred: Tensor, grain: Tensor, tables: Tensor) -> np.ndarray:
+        return photos.to_uint8(jpeg(blurred + self.noise / 255 * grain, tables))
 
     def made(self, batch: range, maps: int) -> Iterator[Made]:
         """A batch of crops, blurred with each of `maps` noise maps."""
         crops = self.crops.rows("paired/sharp", slice(batch.start, batch.stop))
         for k in range(maps):
             draw = torch.Generator().manual_seed(self.seed + batch.start * maps + k)
-            yield np.asarray(batch), self.blurs(crops, draw)
+            yield np.asarray(batch), self.stored(*self.blurred(crops, draw))
+
+    @cached_property
+    def _probed(self) -> tuple[np.ndarray, tuple[Tensor, Tensor, Tensor]]:
+        """PROBED crops, evenly chosen, and their blurs before storage."""
+        chosen = evenly(self.crops.length("paired/sharp"), PROBED)
+        crops = np.stack([self.crops.rows("paired/sharp", i) for i in chosen])
+        return crops, self.blurred(crops, torch.Generator().manual_seed(self.seed))
+
+    def probe(self) -> np.ndarray:
+        """Blurs of some crops, as they are stored."""
+        return self.stored(*self._probed[1])
+
+    def change(self) -> float:
+        """How far blurs are from their crops, in the mean, levels of 255."""
+        return float(np.abs(self.probe().astype(float) - self._probed[0]).mean())
 
     def match(self, real: Sequence[np.ndarray]) -> None:
         """Choose the noise that gives blurs the mean noise level of real crops: by halving, to 1 / 32 of a level; 0
         where the blurs have as much without."""
-        wanted = np.mean([*map(noise_level, real)])
-        low, high = 0.0, STRONGEST
+        wanted, low, high = level(real), 0.0, STRONGEST
         self.noise = 0.0
-        if np.mean([*map(noise_level, self.probe())]) >= wanted:
+        if level(self.probe()) >= wanted:
             return
         for _ in range(9):
             self.noise = (low + high) / 2
-            low, high = (low, self.noise) if np.mean([*map(noise_level, self.probe())]) > wanted else (self.noise, high)
+            low, high = (low, self.noise) if level(self.probe()) > wanted else (self.noise, high)
 
-    def probe(self) -> np.ndarray:
-        """Blurs of PROBED crops, evenly chosen."""
-        return self.blurs(self.probed(), torch.Generator().manual_seed(self.seed))
 
-    def probed(self) -> np.ndarray:
-        chosen = evenly(self.crops.length("paired/sharp"), PROBED)
-        return np.stack([self.crops.rows("paired/sharp", i) for i in chosen])
-
-    def change(self) -> float:
-        """How far blurs are from their crops, in the mean, levels of 255."""
-        return float(np.abs(self.probe().astype(float) - self.probed()).mean())
+def level(crops: Iterable[np.ndarray]) -> float:
+    return float(np.mean([*map(noise_level, crops)]))
 
 
 def oracle(crops: Reader, photograph: int, maps: int, camera: camera_shake.ShakeParams, seed: int) -> Iterator[Made]:

@@ -2,6 +2,7 @@
 python -m stages.synthesize data/crops.h5 models/bgan.safetensors data/synthetic.h5
 """
 
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -14,7 +15,7 @@ from dbgan import checkpoint, distributed, outputs, settings, tracking, utils
 from dbgan.data import camera_shake, development, h5
 from dbgan.models.build import BLUR
 from dbgan.panels import evenly
-from dbgan.synthesis import PROBED, Bgan, oracle
+from dbgan.synthesis import PROBED, Bgan, Made, oracle
 
 USED = ["seed", "threads", "real_camera", "synthesize"]
 
@@ -43,25 +44,27 @@ def main(
     camera = settings.section(values, "real_camera", camera_shake.ShakeParams)
     device = outputs.device(common.threads)
     file = h5.Reader(crops, "paired/sharp")
-    count, real = file.length("paired/sharp"), "real/blurred" in file
-    tables = development.tables_of(file).to(device) * p.jpeg
-    network = checkpoint.load(bgan, BLUR).to(device)
+    count = file.length("paired/sharp")
     figures: dict[str, float] = {"synthetic_crops": count * p.noise_maps}
-
-    with torch.inference_mode(), utils.out_of_memory("lower synthesize.batch"):
-        made = Bgan(network, file, tables, common.seed)
-        change = figures["change"] = made.change()
-        if p.source == "bgan" and change < p.min_change:
-            advice = "train it with other weights (docs/training.md), or set synthesize.min_change: 0"
-            raise ValueError(f"{bgan}: BGAN hardly blurs, it changes its input by {change:.2f} levels of 255; {advice}")
-        if p.noise and real:
-            made.match([file.rows("real/blurred", k) for k in evenly(file.length("real/blurred"), PROBED)])
-        figures["added_noise"] = made.noise
-    make = partial(made.made, maps=p.noise_maps)
-    jobs = [range(start, min(start + p.batch, count)) for start in range(0, count, p.batch)]
+    make: Callable[..., Iterator[Made]]
+    jobs: Sequence
     if p.source == "oracle":
         make = partial(oracle, file, maps=p.noise_maps, camera=camera, seed=common.seed)
         jobs = sorted(set(file.windows("paired/sharp")[:, 0].tolist()))
+    else:
+        tables = development.tables_of(file).to(device) * p.jpeg
+        made = Bgan(checkpoint.load(bgan, BLUR).to(device), file, tables, common.seed)
+        with torch.inference_mode(), utils.out_of_memory("lower synthesize.batch"):
+            figures["change"] = change = made.change()
+            if change < p.min_change:
+                advice = "train it with other weights (docs/training.md), or set synthesize.min_change: 0"
+                hardly = f"BGAN hardly blurs, it changes its input by {change:.2f} levels of 255"
+                raise ValueError(f"{bgan}: {hardly}; {advice}")
+            if p.noise and "real/blurred" in file:
+                made.match([file.rows("real/blurred", k) for k in evenly(file.length("real/blurred"), PROBED)])
+        figures["added_noise"] = made.noise
+        make = partial(made.made, maps=p.noise_maps)
+        jobs = [range(start, min(start + p.batch, count)) for start in range(0, count, p.batch)]
 
     world_size = distributed.world_size()
     rounds = [jobs[k : k + world_size] for k in range(0, len(jobs), world_size)]
