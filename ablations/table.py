@@ -101,30 +101,16 @@ def answer(gains: pd.Series, sign: int, matters: float) -> str:
 
 
 def shares_table(figures: pd.DataFrame) -> str:
-    gain = "restored less blurred, dB: on real blur"
-    rows = [
-        [
-            "real camera",
-            "DBGAN trained",
-            gain,
-            "on the pairs' blur",
-            "share of the oracle's gain",
-            "95% interval",
-            "seeds",
-        ]
-    ]
+    gained = ("restored less blurred, dB: on real blur", "on the pairs' blur")
+    rows = [["real camera", "DBGAN trained", *gained, "share of the oracle's gain", "95% interval", "seeds"]]
     for bgan, none, oracle in plan.SHARES:
         shares = share(figures, bgan, none, oracle).dropna()
+        won = ["", ""] if shares.empty else [f"**{shares.mean():.2f}**", ends(shares, ".2f")]
         for variant, label in ((none, "without BGAN"), (bgan, "**with BGAN**"), (oracle, "with the oracle")):
-            keys = [key for key in ("psnr_real", "psnr") if (key, variant) in figures]
-            gains = [(figures[key, variant] - figures[f"{key}_blurred", variant]).dropna() for key in keys]
-            ends = ["", ""]
-            if variant == bgan and len(shares):
-                ends[0] = f"**{shares.mean():.2f}**"
-                ends[1] = "{:.2f} to {:.2f}".format(*interval(shares)) if len(shares) > 1 else "of one seed: none"
-            if gains:
-                cells = [f"{gain.mean():+.3f}" + (f" ± {gain.std():.3f}" if len(gain) > 1 else "") for gain in gains]
-                rows.append([plan.LABELS.get(bgan, "the sample's"), label, *cells, *ends, str(len(gains[0]))])
+            if ("psnr_real", variant) in figures:
+                gains = [figures[key, variant] - figures[f"{key}_blurred", variant] for key in ("psnr_real", "psnr")]
+                cells = [*(spread(gain, "+") for gain in gains), *(won if variant == bgan else ["", ""])]
+                rows.append([plan.LABELS.get(bgan, "the sample's"), label, *cells, str(gains[0].count())])
     return markdown.table(rows)
 
 
@@ -134,11 +120,7 @@ def claims_table(figures: pd.DataFrame) -> str:
         label, sign, matters, _ = COMPARED[key]
         gains = difference(figures, one, other, key)
         if len(gains):
-            cells = [
-                f"{gains.mean():+.3f}",
-                "{:+.3f} to {:+.3f}".format(*interval(gains)) if len(gains) > 1 else "",
-                str(len(gains)),
-            ]
+            cells = [f"{gains.mean():+.3f}", ends(gains, "+.3f"), str(len(gains))]
             rows.append([claim, f"{named(one)} less {named(other)}", label, *cells, answer(gains, sign, matters)])
     return markdown.table(rows)
 
@@ -161,9 +143,15 @@ def named(variant: str) -> str:
     return plan.LABELS.get(variant) or changes or variant
 
 
-def spread(values: pd.Series) -> str:
+def ends(gains: pd.Series, form: str) -> str:
+    """The interval's ends; one seed has none."""
+    return " to ".join(f"{end:{form}}" for end in interval(gains)) if len(gains) > 1 else ""
+
+
+def spread(values: pd.Series, sign: str = "") -> str:
+    """Mean ± standard deviation, which one seed has not."""
     known = values.dropna()
-    return "" if known.empty else f"{known.mean():.3f}" + (f" ± {known.std():.3f}" if len(known) > 1 else "")
+    return "" if known.empty else f"{known.mean():{sign}.3f}" + (f" ± {known.std():.3f}" if len(known) > 1 else "")
 
 
 def signed(gains: pd.Series) -> str:
@@ -171,9 +159,7 @@ def signed(gains: pd.Series) -> str:
         return "same" if len(gains) else ""
     if abs(gains.mean()) < 0.0005:
         return "under 0.0005"
-    if len(gains) == 1:
-        return f"{gains.mean():+.3f}"
-    text = f"{gains.mean():+.3f} ± {gains.std():.3f}"
+    text = spread(gains, "+")
     return f"**{text}**" if np.prod(interval(gains)) > 0 else text  # 0 is not between its ends
 
 
