@@ -144,7 +144,7 @@ def test_a_bgan_that_gives_its_input_back_is_refused_until_that_is_allowed(copie
     """So that DBGAN does not learn from pairs without blur."""
     monkeypatch.setattr(Camera, "forward", lambda self, sharp, noise: sharp + 0.3 / 255)
     (copied / "data" / "synthetic.h5").unlink()
-    write_params(copied / "params.yaml", {"scales.sample.synthesize.noise": False, "synthesize.jpeg": False})
+    write_params(copied / "params.yaml", {"synthesize.noise": False, "synthesize.jpeg": False})
     ends_in_one_line(
         copied, "synthesize", "models/bgan.safetensors: BGAN hardly blurs", "0.00", "synthesize.min_change"
     )
