@@ -116,7 +116,7 @@ def write(path: Path, photo: Photo, pixels: np.ndarray) -> None:
         if levels.dtype == np.uint16 and photo.form == "HEIF":
             mode = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}[pixels.shape[2]]
             deep = pillow_heif.from_bytes(f"{mode};16", pixels.shape[1::-1], pixels.tobytes())
-            deep.save(path, quality=95, icc_profile_type="prof", **options)
+            deep.save(path, quality=95, **options)
         else:
             Image.fromarray(levels).save(path, format=photo.form, quality=95, **options)
 
