@@ -1,5 +1,6 @@
 """What cameras and other programs write; and of all formats: what is written unchanged is the same photograph."""
 
+import io
 import json
 import shutil
 import struct
@@ -488,9 +489,7 @@ def test_what_is_written_unchanged_is_the_same_photograph(tmp_path, photo, suffi
         assert first.note.startswith("not kept in ") if lost else first.note == ""
         if has_camera_data(suffix, kind) and copy.suffix in EXIF:
             assert (b"Panasonic" in copy.read_bytes()) and (TEXT in copy.read_bytes())
-            exif = Image.Exif()
-            exif.load(first.exif)
-            assert not exif.get_ifd(1)  # of a thumbnail
+            assert len(tifffile.TiffFile(io.BytesIO(first.exif[6:])).pages) == 1  # no thumbnail behind
 
 
 def tags(paths):
