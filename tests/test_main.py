@@ -162,6 +162,27 @@ def test_whatever_is_wrong_with_a_name_costs_one_line_at_most(place, photo):
     assert files(place / "pairs/blur") == files(place / "pairs/sharp") == sorted(blurred)
 
 
+def test_format_and_what_heic_becomes_without_it(place, photo):
+    for name in ("IMG_1.HEIC", "c.avif", "d.webp"):
+        Image.fromarray(photo(0)).save(place / "in" / name)
+    assert run("deblur in --out out").exit_code == 0
+    assert files(place / "out") == ["IMG_1.jpg", "a.png", "b.png", "c.jpg", "d.webp"]
+    assert run("deblur in --out tiffs --format tiff").exit_code == 0
+    assert files(place / "tiffs") == [f"{stem}.tif" for stem in ("IMG_1", "a", "b", "c", "d")]
+    assert np.array_equal(photos.read(place / "tiffs/a.tif")[0], photo(0))
+    for line, suffix in (
+        ("blur in/IMG_1.HEIC --out pairs", "jpg"),
+        ("blur in/a.png --out others --format webp", "webp"),
+    ):
+        assert run(line).exit_code == 0
+        halves = [photos.read(path) for path in sorted((place / line.split()[3]).glob(f"*/*_0.{suffix}"))]
+        assert halves[0][0].shape == halves[1][0].shape == (64, 72, 3)
+    Image.fromarray(photo(0)).save(place / "in/IMG_1.jpg")
+    result = run("deblur in --out out --force")
+    clash = "in/IMG_1.HEIC and in/IMG_1.jpg: both would become out/IMG_1.jpg"
+    assert (result.exit_code, result.stderr.count(clash)) == (1, 2)
+
+
 def test_names_that_differ_in_suffix_or_case_alone_become_pairs_of_their_own(place, photo):
     for number, name in enumerate(["IMG_1.jpg", "IMG_1.png", "img_1.png"]):
         Image.fromarray(photo(number)).save(place / "in" / name)
