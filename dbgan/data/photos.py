@@ -347,6 +347,10 @@ def _colours(image: Any, file: IO[bytes]) -> tuple[bytes | None, bytes, str]:
         content = _content(file)
         if (at := content.find(b"colrnclx") + 8) > 7:
             codes = content[at + 1 : at + 4 : 2]
+    elif image.format == "JPEG2000":  # Pillow reads no profile of such files
+        header = (content := _content(file))[: content.find(JPEG2000_SIZE)]
+        if (at := header.find(b"colr")) > 0 and header[at + 4] in (2, 3):
+            icc = header[at + 7 : at - 4 + int.from_bytes(header[at - 4 : at])]
     if len(codes) == 2 and codes[1] in HDR:
         return icc, codes, ""
     if icc or image.mode not in ("RGB", "RGBA", "P"):

@@ -108,6 +108,21 @@ def test_a_profile_is_kept_and_converted_for_training(tmp_path):
     assert note == "colours converted to sRGB"
 
 
+def test_a_profile_in_jpeg_2000_counts_too(tmp_path):
+    content = imagecodecs.jpeg2k_encode(np.full((64, 64, 3), (200, 100, 50), np.uint8), level=0, codecformat="jp2")
+    at, outer = content.index(b"colr") - 4, content.index(b"jp2h") - 4
+    size = int.from_bytes(content[at : at + 4])
+    box = struct.pack(">I4s3B", 11 + len(P3), b"colr", 2, 0, 0) + P3
+    longer = int.from_bytes(content[outer : outer + 4]) + len(box) - size
+    content = content[:outer] + struct.pack(">I", longer) + content[outer + 4 : at] + box + content[at + size :]
+    (tmp_path / "a.jp2").write_bytes(content)
+    image, note, _ = photos.read(tmp_path / "a.jp2")
+    assert np.abs(image[0, 0].astype(int) - (216, 93, 24)).max() <= 2
+    assert note == "colours converted to sRGB"
+    assert again(tmp_path / "a.jp2", "png")[0].icc == P3
+    assert again(tmp_path / "a.jp2")[0].note == "not kept in JPEG2000: colour profile; --format png or tiff keeps them"
+
+
 # One decoder.
 
 RAMP = (np.arange(5 * 7 * 3, dtype=np.uint32) * 65535 // 104).astype(np.uint16).reshape(5, 7, 3)
