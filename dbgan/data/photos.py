@@ -72,7 +72,7 @@ class Picture(NamedTuple):
     form: str  # Pillow's name of the file's format
     mode: str  # Pillow's name of the pixels' kind in the file
     sampling: int  # of a JPEG's colours, as Pillow numbers it
-    info: dict[Any, Any]  # Pillow's of the file; of a TIFF file also "ifd", where the directory of the picture is
+    info: dict[Any, Any]  # Pillow's; of AVIF too "bit_depth", of TIFF "ifd", where the picture's directory is
 
 
 class Unreadable(ValueError):
@@ -311,7 +311,8 @@ def _levels(image: Any, file: IO[bytes], decoder: str, _: Any, start: int, optio
             return _scaled(np.atleast_3d(imagecodecs.jpeg2k_decode(content)), 2**bits - 1)
     if image.format == "AVIF":
         content = _content(file)
-        if (bits := AVIF_BITS[content[content.find(b"av1C") + 6] >> 5 & 3]) > 8:
+        image.info["bit_depth"] = bits = AVIF_BITS[content[content.find(b"av1C") + 6] >> 5 & 3]
+        if bits > 8:
             return _scaled(np.atleast_3d(imagecodecs.avif_decode(content, index=0)), 2**bits - 1)
     if image.format == "HEIF" and (bits := image.info["bit_depth"]) > 8 and image.mode != "RGBa":
         deep = pillow_heif.open_heif(file, convert_hdr_to_8bit=False, hdr_to_16bit=False)

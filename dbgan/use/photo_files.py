@@ -81,7 +81,8 @@ def read(path: Path, target: Path | None = None) -> Photo:
     }
     if any(lost.values()):
         names = ", ".join(name for name, happens in lost.items() if happens)
-        notes.append(f"not kept in {form}: {names}; --format png or tiff keeps them")
+        kind = form.replace("HEIF", "HEIC")
+        notes.append(f"not kept in {kind}: {names}; --format png or tiff keeps them")
     return Photo(
         pixels=picture.pixels,
         alpha=alpha[..., :0] if form in OPAQUE else alpha,

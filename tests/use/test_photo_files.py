@@ -357,7 +357,7 @@ def test_lossy_formats_are_written_at_quality_95_and_jpeg_s_subsampling_is_kept(
     ("kind", "name", "note"),
     [
         ("RGBA16", "a.jpg", "not kept in JPEG: more than 8 bits, transparency; --format png or tiff keeps them"),
-        ("RGB16", "a.heic", "not kept in HEIF: more than 10 bits; --format png or tiff keeps them"),
+        ("RGB16", "a.heic", "not kept in HEIC: more than 10 bits; --format png or tiff keeps them"),
         ("RGB", "a.bmp", "not kept in BMP: colour profile, EXIF data; --format png or tiff keeps them"),
         ("LA16", "a.tif", ""),
     ],
@@ -500,7 +500,7 @@ def test_what_is_written_unchanged_is_the_same_photograph(tmp_path, photo, suffi
         expected = before if not opaque else np.dstack([before[..., :3], np.full_like(before[..., 3], 255)])
         assert np.abs(after - expected).mean() <= (3 if copy.suffix in LOSSY else 0)
         assert copy.suffix != suffix or channels == kept_channels
-        lost = (deep and bits < (10 if suffix == ".heic" else 16)) or (transparent and opaque)
+        lost = (deep and bits < (10 if suffix in (".heic", ".avif") else 16)) or (transparent and opaque)
         assert first.note.startswith("not kept in ") if lost else first.note == ""
         if has_camera_data(suffix, kind) and copy.suffix in EXIF:
             assert (b"Panasonic" in copy.read_bytes()) and (TEXT in copy.read_bytes())
