@@ -166,7 +166,7 @@ def test_format_and_what_heic_becomes_without_it(place, photo):
     for name in ("IMG_1.HEIC", "c.avif", "d.webp"):
         Image.fromarray(photo(0)).save(place / "in" / name)
     assert run("deblur in --out out").exit_code == 0
-    assert files(place / "out") == ["IMG_1.jpg", "a.png", "b.png", "c.jpg", "d.webp"]
+    assert files(place / "out") == ["IMG_1.jpg", "a.png", "b.png", "c.avif", "d.webp"]
     assert run("deblur in --out tiffs --format tiff").exit_code == 0
     assert files(place / "tiffs") == [f"{stem}.tif" for stem in ("IMG_1", "a", "b", "c", "d")]
     assert np.array_equal(photos.read(place / "tiffs/a.tif")[0], photo(0))

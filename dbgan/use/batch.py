@@ -19,7 +19,7 @@ from dbgan import checkpoint, outputs, utils
 from dbgan.data import photos
 from dbgan.use import inference, photo_files
 
-FORMAT = "Of the results; by default the photograph's own; JPEG for HEIC and AVIF, PNG for GIF."
+FORMAT = "Of the results; by default the photograph's own; JPEG for HEIC, PNG for GIF."
 Inputs = Annotated[list[str], typer.Argument(metavar="INPUT", help='Photographs, folders, or patterns ("*.jpg").')]
 Tile = Annotated[int, typer.Option(min=32, help="Pixels a side of the tiles: larger ones need more memory.")]
 Form = Annotated[photo_files.Format | None, typer.Option("--format", help=FORMAT)]

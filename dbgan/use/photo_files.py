@@ -22,7 +22,7 @@ JPEG_EXIF = 65533  # bytes at most
 Format = Literal["jpeg", "png", "tiff", "webp", "heic", "avif"]
 SUFFIXES: dict[Format, str] = {"jpeg": ".jpg", "png": ".png", "tiff": ".tif"}
 SUFFIXES |= {"webp": ".webp", "heic": ".heic", "avif": ".avif"}
-INSTEAD: dict[str, Format] = {"GIF": "png", "HEIF": "jpeg", "AVIF": "jpeg"}  # unless a format is asked for
+INSTEAD: dict[str, Format] = {"GIF": "png", "HEIF": "jpeg"}  # unless a format is asked for
 
 
 class Photo(NamedTuple):

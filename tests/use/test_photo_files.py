@@ -95,7 +95,7 @@ def test_in_other_formats_a_profile_says_what_the_numbers_said(tmp_path):
     (tmp_path / "a.avif").write_bytes(imagecodecs.avif_encode(pixels, 100, primaries=12, transfer=13, matrix=0))
     expected = photos.read(tmp_path / "a.avif")[0]
     assert np.abs(expected[0, 0].astype(int) - (215, 93, 31)).max() <= 2
-    _, copy = again(tmp_path / "a.avif")
+    _, copy = again(tmp_path / "a.avif", "jpeg")
     assert copy.suffix == ".jpg"
     assert np.abs(photos.read(copy)[0].astype(int) - expected).max() <= 3
 
@@ -329,7 +329,7 @@ def test_the_fourth_channel_of_a_tiff_file_is_what_it_says(tmp_path, kind):
 NAMES = [  # name, --format, name of the result
     ("IMG_1.HEIC", None, "IMG_1.jpg"),
     ("IMG_1.HEIC", "heic", "IMG_1.HEIC"),
-    ("a.avif", None, "a.jpg"),
+    ("a.avif", None, "a.avif"),
     ("a.gif", None, "a.png"),
     ("x/a.b.TIFF", "tiff", "x/a.b.TIFF"),
     ("x/a.b.TIFF", "jpeg", "x/a.b.jpg"),
