@@ -97,13 +97,7 @@ def fit(
             for n, group in enumerate(stream(data, numbers, len(shard), device), start + 1):
                 # Of dropout, which no generator of ours draws; so it alone depends on the number of processes.
                 torch.manual_seed(seed + n + p.steps * distributed.rank())
-                set_lr_and_zero_grad(optimizers, n, p)
-                with autocast(p, device), running_statistics(networks):
-                    terms = backward(training, group, [seed + n * p.accumulate + k for k in shard], n)
-                    distributed.average(grad for network in networks.values() for grad in gradients(network))
-                    since.append(terms | clipped(networks, p.clip))
-                    for optimizer in optimizers.values():
-                        optimizer.step()
+                since.append(update(training, optimizers, group, [seed + n * p.accumulate + k for k in shard], n, p))
                 if mean:
                     mean.update_parameters(result)
                 bar.update()
@@ -120,6 +114,27 @@ def fit(
     except FloatingPointError as error:
         raise ValueError(f"{error}; lower the learning rate or set clip, {state.kept()}") from None
     return mean.module if mean else result
+
+
+def update(
+    training: Training,
+    optimizers: dict[str, Adam],
+    group: list[tuple[Tensor, ...]],
+    seeds: list[int],
+    n: int,
+    p: TrainParams,
+) -> Terms:
+    """Update n of all weights by the accumulated batches; returns each term's mean and the gradients' norms, unread, on
+    the device."""
+    networks = training.networks
+    set_lr_and_zero_grad(optimizers, n, p)
+    with autocast(p, group[0][0].device), running_statistics(networks):
+        terms = backward(training, group, seeds, n)
+        distributed.average(grad for network in networks.values() for grad in gradients(network))
+        terms |= clipped(networks, p.clip)
+        for optimizer in optimizers.values():
+            optimizer.step()
+    return terms
 
 
 def backward(training: Training, group: list[tuple[Tensor, ...]], seeds: list[int], n: int) -> Terms:
