@@ -15,7 +15,7 @@ from dbgan.models.dbgan import DeblurConfig
 from dbgan.models.vgg import PerceptualParams, VGGFeatures
 from dbgan.training import loop
 from dbgan.training.bgan import CycleBgan, TrainBganParams
-from dbgan.training.dbgan import Finetune, FinetuneParams, Pretrain
+from dbgan.training.dbgan import Finetune, FinetuneParams, Pretrain, PretrainParams
 
 DEVICE = torch.device("cuda" if CUDA else "cpu")
 FRAME = (720, 1280)
@@ -25,7 +25,7 @@ NETWORKS: dict[str, tuple[str, dict[str, Any]]] = {  # section of params.yaml, a
     "nafnet-width64": ("nafnet", {"train_size": None}),
 }
 SCALE = "paper"  # of the trainings
-TRAININGS = {"train_bgan": TrainBganParams, "pretrain": loop.TrainParams, "finetune": FinetuneParams}
+TRAININGS = {"train_bgan": TrainBganParams, "pretrain": PretrainParams, "finetune": FinetuneParams}
 CPU_PATCH = 64  # pixels; the paper's 128 is for GPUs
 
 
@@ -62,7 +62,7 @@ def new_training(name: str, values: dict[str, Any], p: Any) -> loop.Training:
     """A training with fresh weights, BGAN's in the cycle."""
     deblur = build_generator("dbgan", settings.section(values, "dbgan", DeblurConfig))
     if name == "pretrain":
-        return Pretrain(deblur)
+        return Pretrain(p, deblur)
     critic = CriticConfig(kind=p.critic, width=p.critic_width, patch=p.patch, luminance=False)
     features = VGGFeatures(settings.section(values, "perceptual", PerceptualParams)).to(DEVICE)
     if name == "finetune":

@@ -9,9 +9,9 @@ import shutil
 import warnings
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import cache
-from typing import Annotated, Literal, Protocol
+from typing import Annotated, Any, Literal, Protocol
 
 import torch
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
@@ -26,6 +26,7 @@ from dbgan.models.grad_checkpoint import checkpoint_blocks
 from dbgan.settings import Params
 from dbgan.training.state import Row, State
 
+Batch = tuple[Any, ...]  # of tensors; those of DBGAN's trainings may hold lists, see dbgan.py
 Terms = dict[str, Tensor]  # loss terms by name, weighted, () each; one without gradient, such as psnr, is only recorded
 
 
@@ -61,7 +62,11 @@ class Training(Protocol):
 
     networks: dict[str, nn.Module]  # the first is the one that the training is for
 
-    def losses(self, batch: tuple[Tensor, ...], draw: torch.Generator, n: int) -> Iterator[Terms]:
+    def together(self, group: list[Batch]) -> AbstractContextManager[list[Batch]]:
+        """Around the losses of an update's batches: what of them is done at once, before and after."""
+        ...
+
+    def losses(self, batch: Batch, draw: torch.Generator, n: int) -> Iterator[Terms]:
         """The terms of the critics, then (critics frozen) those of the generators, of one batch in update n. All that
         is drawn comes from `draw`, on the CPU."""
         ...
@@ -81,6 +86,7 @@ def fit(
     Returns the first network, or its running mean where p.ema asks for one. Raises ValueError naming the update and the
     term or network when a value is no longer finite: where a row ends, before anything is saved.
     """
+    torch.backends.cudnn.benchmark = True  # of its algorithms the fastest; shapes never change
     networks = {name: ready(network, p, device) for name, network in training.networks.items()}
     optimizers = {name: adam(network, p, name) for name, network in networks.items()}
     result = next(iter(networks.values()))
@@ -119,7 +125,7 @@ def fit(
 def update(
     training: Training,
     optimizers: dict[str, Adam],
-    group: list[tuple[Tensor, ...]],
+    group: list[Batch],
     seeds: list[int],
     n: int,
     p: TrainParams,
@@ -137,14 +143,15 @@ def update(
     return terms
 
 
-def backward(training: Training, group: list[tuple[Tensor, ...]], seeds: list[int], n: int) -> Terms:
+def backward(training: Training, group: list[Batch], seeds: list[int], n: int) -> Terms:
     """Add up the gradients of the accumulated batches' mean loss; returns each term's mean, unread, on the device."""
     recorded: dict[str, list[Tensor]] = defaultdict(list)
-    for seed, batch in zip(seeds, group, strict=True):
-        for terms in training.losses(batch, torch.Generator().manual_seed(seed), n):
-            (torch.stack([*terms.values()]).sum() / len(group)).backward()
-            for name, value in terms.items():
-                recorded[name].append(value.detach())
+    with training.together(group) as batches:
+        for seed, batch in zip(seeds, batches, strict=True):
+            for terms in training.losses(batch, torch.Generator().manual_seed(seed), n):
+                (torch.stack([*terms.values()]).sum() / len(group)).backward()
+                for name, value in terms.items():
+                    recorded[name].append(value.detach())
     return {name: torch.stack(values).mean() for name, values in recorded.items()}
 
 
@@ -163,7 +170,10 @@ def distributed_shard(accumulate: int) -> range:
 def adam(network: nn.Module, p: TrainParams, name: str) -> Adam:
     """Adam over all weights; `scale` is the network's learning rate over p.lr."""
     lr = p.critic_lr if name.endswith("critic") else p.lr  # type: ignore[attr-defined]  # of AdversarialParams
-    return Adam([{"params": list(network.parameters()), "scale": lr / p.lr}], betas=(p.momentum, 0.999))
+    weights = list(network.parameters())
+    # A GPU's fused update is a tenth of the launches; the CPU's differs in the last digits.
+    fused = True if weights[0].is_cuda else None
+    return Adam([{"params": weights, "scale": lr / p.lr}], betas=(p.momentum, 0.999), fused=fused)
 
 
 def cosine_lr(step: int, p: TrainParams) -> float:
