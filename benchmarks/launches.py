@@ -17,12 +17,13 @@ TENSORS = 30  # that one launch of a _foreach or _fused function works on, at le
 
 
 class Launches(TorchDispatchMode):
-    """Counts what is done to CUDA tensors, real or fake: `kernels` by name, `bytes` read and written, and `blocking`:
+    """Counts what is done to tensors of a device, real or fake: `kernels` by name, `bytes` read and written, and `blocking`:
     what lets the processor wait for the GPU. Tensors of two devices in one operation are an error: a fake conv would
     let them pass."""
 
-    def __init__(self) -> None:
+    def __init__(self, device: str = "cuda") -> None:
         super().__init__()
+        self.device = device
         self.kernels, self.blocking, self.bytes = Counter[str](), Counter[str](), 0
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -31,7 +32,7 @@ class Launches(TorchDispatchMode):
         tensors = [leaf for leaf in tree_leaves((args, kwargs, result)) if isinstance(leaf, Tensor)]
         name = func.overloadpacket.__name__
         devices = {tensor.device.type for tensor in tensors if tensor.dim() or name in COPIES}
-        if "cuda" not in {tensor.device.type for tensor in tensors}:
+        if self.device not in {tensor.device.type for tensor in tensors}:
             return result
         if len(devices) > 1:
             if name not in COPIES | INDEXED:

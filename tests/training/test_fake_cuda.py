@@ -33,8 +33,8 @@ CRITICS = ("vgg", "patch", "blur")
 OPTIONS = {"ema": 0.9, "clip": 0.1, "checkpointing": True}
 
 
-def train(name: str, network: str = "", **changes) -> list[str]:
-    """The blocking copies of one update; `network` replaces the generator of the toy training."""
+def train(name: str, network: str = "", count: bool = False, **changes) -> list:
+    """The blocking copies of one update, or its launches; `network` replaces the generator of the toy training."""
     import tiny
     import toy_trainings as toy
 
@@ -53,9 +53,9 @@ def train(name: str, network: str = "", **changes) -> list[str]:
     counts, update = [], loop.update
 
     def counted(*arguments) -> loop.Terms:
-        with Launches() as count:
+        with Launches() as launches:
             terms = update(*arguments)
-        counts.append(count)
+        counts.append(launches)
         return terms
 
     with fake_cuda.mode(), patch.object(loop, "update", counted), patch.object(loop, "stream", batches.stream):
@@ -63,8 +63,14 @@ def train(name: str, network: str = "", **changes) -> list[str]:
             if hasattr(training, moved):
                 setattr(training, moved, getattr(training, moved).to(CUDA))
         loop.fit(training, Bytes(), p, 5, CUDA, State(Path("none")), lambda row, n: None)
-    assert all(count.kernels.total() > 50 for count in counts)
-    return sorted(f"{name} x {times}" for count in counts for name, times in count.blocking.items())
+    (found,) = counts
+    assert found.kernels.total() > 50
+    return [found.kernels.total()] if count else sorted(f"{name} x {times}" for name, times in found.blocking.items())
+
+
+def launches(**changes) -> list[str]:
+    """Launches of a whole update: without `one_forward`, with it."""
+    return [train("pretrain", accumulate=4, one_forward=merged, count=True, **changes)[0] for merged in (False, True)]
 
 
 def synthesize(network: str) -> list[str]:
@@ -75,7 +81,7 @@ def synthesize(network: str) -> list[str]:
             return np.zeros((2, 32, 32, 3), np.uint8)
 
     blur = tiny.build(network).eval()
-    with fake_cuda.mode(), patch.object(photos, "to_uint8", lambda images: images), Launches(), torch.inference_mode():
+    with fake_cuda.mode(), patch.object(photos, "to_uint8", lambda images: images), Launches(), torch.no_grad():
         blur.to(CUDA)
         made = synthesis.Bgan(blur, Crops(), torch.ones(3, 2, 8, 8).to(CUDA), 1, 2.0).made(range(2), 2)
         assert [blurred.device.type for _, blurred in made] == ["cuda"] * 2
@@ -122,7 +128,7 @@ PLANTED = {
     "tensor": partial(value_in_a_loss, lambda fake: torch.tensor(1.0, device=fake.device)),
     "copy": partial(value_in_a_loss, lambda fake: torch.ones(()).to(fake.device)),
 }
-CASES: dict[str, Callable[[], list[str]]] = {
+CASES: dict[str, Callable[[], list]] = {
     **{
         f"{name}, {critic}, {objective}": partial(
             train, name, critic=critic, objective=objective, **({"critic_luminance": seen} if name == "paper" else {})
@@ -146,7 +152,7 @@ CASES: dict[str, Callable[[], list[str]]] = {
 def main(out: Path) -> None:
     """Write what each case finds: its blocking copies, or its error."""
     found: dict[str, list[str] | str] = {}
-    for name, case in (CASES | PLANTED).items():
+    for name, case in (CASES | PLANTED | {"launches": launches}).items():
         try:
             found[name] = case()
         except Exception as error:
@@ -181,6 +187,11 @@ def test_all_is_on_the_gpu_and_no_step_waits_for_it(found, case):
 )
 def test_planted_faults_are_found(found, case, told):
     assert any(part in str(found[case]) for part in told.split("|"))
+
+
+def test_one_forward_needs_at_most_half_of_the_launches(found):
+    separate, merged = found["launches"]
+    assert 0 < merged < separate / 2
 
 
 if __name__ == "__main__":
