@@ -1,7 +1,6 @@
 """Fake CUDA tensors on PyTorch's CPU build: they have device, shape and type but no values, so that a fault of devices
 shows, and launches can be counted, without a GPU."""
 
-import os
 import shutil
 import subprocess
 import sys

@@ -9,6 +9,7 @@ import re
 import time
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from itertools import product
 from pathlib import Path
@@ -198,10 +199,8 @@ def pretraining(device: torch.device, crops: Reader, until: float) -> Found:
         if now >= until:
             raise TimeUp
 
-    try:
+    with suppress(TimeUp):
         fit("pretrain", "paper", crops, device, watch)
-    except TimeUp:
-        pass
     return found
 
 

@@ -17,7 +17,7 @@ TENSORS = 30  # that one launch of a _foreach or _fused function works on, at le
 
 
 class Launches(TorchDispatchMode):
-    """Counts what is done to tensors of a device, real or fake: `kernels` by name, `bytes` read and written, and `blocking`:
+    """Counts what is done to a device's tensors, real or fake: `kernels` by name, `bytes` read and written, `blocking`:
     what lets the processor wait for the GPU. Tensors of two devices in one operation are an error: a fake conv would
     let them pass."""
 

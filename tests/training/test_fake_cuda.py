@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from functools import partial
-from itertools import cycle, product
+from itertools import product
 from pathlib import Path
 from unittest.mock import patch
 
@@ -130,13 +130,12 @@ PLANTED = {
 }
 CASES: dict[str, Callable[[], list]] = {
     **{
-        f"{name}, {critic}, {objective}": partial(
-            train, name, critic=critic, objective=objective, **({"critic_luminance": seen} if name == "paper" else {})
+        f"paper, {critic}, {objective}": partial(
+            train, "paper", "camera", critic=critic, objective=objective, critic_luminance=objective != "relativistic"
         )
-        for (name, critic, objective), seen in zip(
-            product(("paper", "finetune"), CRITICS, OBJECTIVES), cycle((True, False, True)), strict=False
-        )
+        for critic, objective in product(CRITICS, OBJECTIVES)
     },
+    **{f"finetune, {critic}": partial(train, "finetune", critic=critic, objective="wgan-gp") for critic in CRITICS},
     **{f"cycle, {critic}": partial(train, "cycle", critic=critic, objective="wgan-gp") for critic in CRITICS},
     "paired": partial(train, "paired"),
     **{f"pretrain, {name}": partial(train, "pretrain", name, accumulate=2) for name in DEBLUR},
