@@ -4,8 +4,6 @@ A training is an object that names its networks and yields its losses (bgan.py, 
 """
 
 import math
-import os
-import shutil
 import warnings
 from collections import defaultdict
 from collections.abc import Callable, Iterator
@@ -44,7 +42,6 @@ class TrainParams(Params):
     ema: Annotated[float, Field(ge=0, lt=1)]  # decay of the weights' running mean, which is written instead; 0: none
     clip: NonNegativeFloat  # largest norm of a network's gradient; 0: any
     checkpointing: bool  # activations of the blocks are computed again for the gradients, not kept: saves memory
-    compile: bool  # networks are compiled by torch.compile
 
     @model_validator(mode="after")
     def _consistent(self) -> "TrainParams":
@@ -52,8 +49,6 @@ class TrainParams(Params):
             raise ValueError("save_every must be a multiple of log_every")
         if self.lr < self.lr_floor:
             raise ValueError("lr must be at least lr_floor")
-        if self.checkpointing and self.compile:
-            raise ValueError("checkpointing and compile must not both be true: a compiler cannot see what is kept")
         return self
 
 
@@ -233,14 +228,10 @@ def running_statistics(networks: dict[str, nn.Module]) -> Iterator[None]:
 
 
 def ready(network: nn.Module, p: TrainParams, device: torch.device) -> nn.Module:
-    """`network` on the device, in training mode, and as p.checkpointing and p.compile say; weights keep their names."""
+    """`network` on the device, in training mode, and as p.checkpointing says; weights keep their names."""
     network.to(device).train()
     if p.checkpointing:
         checkpoint_blocks(network)
-    if p.compile:
-        if not shutil.which(os.environ.get("CXX", "g++")):
-            raise ValueError("compile: true needs a C++ compiler such as g++; install one or set compile: false")
-        network.compile()
     return network
 
 

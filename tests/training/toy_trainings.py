@@ -19,7 +19,7 @@ SEED = 5
 TRAIN = {
     **{"steps": 6, "batch": 2, "accumulate": 2, "patch": PATCH, "lr": 1e-2, "lr_floor": 1e-4},
     **{"momentum": 0.9, "log_every": 2, "save_every": 2, "precision": "float32", "ema": 0.0, "clip": 0.0},
-    **{"checkpointing": False, "compile": False},
+    "checkpointing": False,
 }
 ADVERSARIAL = TRAIN | {
     **{"objective": "relativistic", "critic": "vgg", "critic_width": 4, "critic_lr": 2e-3},
