@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks import fake_cuda
+from benchmarks import fake_cuda, networks
 from benchmarks.launches import Launches
 from dbgan import synthesis
 from dbgan.data import batches, photos
@@ -68,9 +68,15 @@ def train(name: str, network: str = "", count: bool = False, **changes) -> list:
     return [found.kernels.total()] if count else sorted(f"{name} x {times}" for name, times in found.blocking.items())
 
 
-def launches(**changes) -> list[str]:
-    """Launches of a whole update: without `one_forward`, with it."""
-    return [train("pretrain", accumulate=4, one_forward=merged, count=True, **changes)[0] for merged in (False, True)]
+def launches() -> list[int]:
+    """Launches of an update without and with `one_forward`."""
+    return [train("pretrain", accumulate=4, one_forward=merged, count=True)[0] for merged in (False, True)]
+
+
+def table_row() -> list[str]:
+    """A row of the benchmark's table, at the sample scale."""
+    with patch.object(networks, "SCALE", "sample"):
+        return list(networks.counted("train_bgan", {"batch": 2}).values())
 
 
 def synthesize(network: str) -> list[str]:
@@ -151,7 +157,7 @@ CASES: dict[str, Callable[[], list]] = {
 def main(out: Path) -> None:
     """Write what each case finds: its blocking copies, or its error."""
     found: dict[str, list[str] | str] = {}
-    for name, case in (CASES | PLANTED | {"launches": launches}).items():
+    for name, case in (CASES | PLANTED | {"launches": launches, "row": table_row}).items():
         try:
             found[name] = case()
         except Exception as error:
@@ -191,6 +197,12 @@ def test_planted_faults_are_found(found, case, told):
 def test_one_forward_needs_at_most_half_of_the_launches(found):
     separate, merged = found["launches"]
     assert 0 < merged < separate / 2
+
+
+def test_the_table_of_launches_counts_an_update(found):
+    update, launches, gigabytes, flops, blocking = found["row"]
+    assert (update, blocking) == ("train_bgan batch=2", "0")
+    assert 300 < int(launches) < 3000 and float(gigabytes) > 0 < float(flops)
 
 
 if __name__ == "__main__":
