@@ -3,7 +3,7 @@ PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 PYTEST = OMP_NUM_THREADS=1 python -m pytest -n auto --dist loadfile
 
-.PHONY: repro test test-slow test-all check format deps bench ablations gallery ui
+.PHONY: repro test test-slow test-all check format deps bench gpu ablations gallery ui
 
 repro: .venv/installed
 	dvc repro
@@ -32,6 +32,10 @@ deps: .venv/installed  # dvc.yaml: the code that each stage depends on
 
 bench: .venv/installed
 	python -m benchmarks
+
+MINUTES ?= 30
+gpu:  # tests and times the trainings on a GPU, needs neither DVC nor MLflow
+	python3 -m benchmarks.gpu data/crops.h5 --minutes $(MINUTES)
 
 ablations: .venv/installed  # hours; what is done is not done again
 	python -m ablations.run

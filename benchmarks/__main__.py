@@ -1,5 +1,5 @@
 """Run one benchmark, or all, and write the tables into benchmarks/README.md:
-python -m benchmarks [photograph|steps|networks]
+python -m benchmarks [photograph|steps|networks|launches]
 """
 
 from pathlib import Path
@@ -11,10 +11,17 @@ from benchmarks import measure, networks, photograph
 from dbgan import markdown, utils
 
 README = Path(__file__).parent / "README.md"
-BENCHMARKS = {"photograph": photograph.rows, "steps": networks.steps, "networks": networks.frames}
+BENCHMARKS = {
+    "photograph": photograph.rows,
+    "steps": networks.steps,
+    "networks": networks.frames,
+    "launches": networks.launches,
+}
 
 
-def main(only: Annotated[Literal["photograph", "steps", "networks"] | None, typer.Argument()] = None) -> None:
+def main(
+    only: Annotated[Literal["photograph", "steps", "networks", "launches"] | None, typer.Argument()] = None,
+) -> None:
     """Run one benchmark, or all."""
     for name in [only] if only else BENCHMARKS:
         rows = []

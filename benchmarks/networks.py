@@ -1,21 +1,26 @@
 """What networks of published size cost: a deblurring network on a video frame, a training in an update of one batch."""
 
+import os
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
+from unittest.mock import patch
 
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 
+from benchmarks import fake_cuda
+from benchmarks.launches import Launches
 from benchmarks.measure import CUDA, Row, cost, in_own_process, params
 from dbgan import settings
-from dbgan.models.bgan import BlurConfig
-from dbgan.models.build import DEBLUR, build_generator
+from dbgan.models.build import BLUR, DEBLUR, build_generator
 from dbgan.models.critics import CriticConfig, build_critic
-from dbgan.models.dbgan import DeblurConfig
 from dbgan.models.vgg import PerceptualParams, VGGFeatures
 from dbgan.training import loop
-from dbgan.training.bgan import CycleBgan, TrainBganParams
-from dbgan.training.dbgan import Finetune, FinetuneParams, Pretrain
+from dbgan.training.bgan import CycleBgan, TrainBgan, TrainBganParams
+from dbgan.training.dbgan import Finetune, FinetuneParams, Pretrain, PretrainParams
 
 DEVICE = torch.device("cuda" if CUDA else "cpu")
 FRAME = (720, 1280)
@@ -25,7 +30,7 @@ NETWORKS: dict[str, tuple[str, dict[str, Any]]] = {  # section of params.yaml, a
     "nafnet-width64": ("nafnet", {"train_size": None}),
 }
 SCALE = "paper"  # of the trainings
-TRAININGS = {"train_bgan": TrainBganParams, "pretrain": loop.TrainParams, "finetune": FinetuneParams}
+TRAININGS = {"train_bgan": TrainBganParams, "pretrain": PretrainParams, "finetune": FinetuneParams}
 CPU_PATCH = 64  # pixels; the paper's 128 is for GPUs
 
 
@@ -59,45 +64,92 @@ def frame(name: str, precision: str) -> tuple[Row, Row]:
 
 
 def new_training(name: str, values: dict[str, Any], p: Any) -> loop.Training:
-    """A training with fresh weights, BGAN's in the cycle."""
-    deblur = build_generator("dbgan", settings.section(values, "dbgan", DeblurConfig))
+    """A training with fresh weights, always the same."""
+    torch.manual_seed(0)
+
+    def new(network: str) -> torch.nn.Module:
+        return build_generator(network, settings.section(values, network, (BLUR | DEBLUR)[network][1]))
+
+    deblur = new("dbgan")
     if name == "pretrain":
-        return Pretrain(deblur)
-    critic = CriticConfig(kind=p.critic, width=p.critic_width, patch=p.patch, luminance=False)
-    features = VGGFeatures(settings.section(values, "perceptual", PerceptualParams)).to(DEVICE)
+        return Pretrain(p, deblur)
+    config = CriticConfig(kind=p.critic, width=p.critic_width, patch=p.patch, luminance=False)
+    features = VGGFeatures(settings.section(values, "perceptual", PerceptualParams))
     if name == "finetune":
-        return Finetune(p, features, generator=deblur, critic=build_critic(critic))
-    blur = build_generator("bgan", settings.section(values, "bgan", BlurConfig))
-    critics = {name: build_critic(critic) for name in ("blur_critic", "sharp_critic")}
-    tables = torch.ones(1, 2, 8, 8, device=DEVICE)
-    return CycleBgan(p, features, tables, blur=blur, deblur=deblur, **critics)
+        return Finetune(p, features, generator=deblur, critic=build_critic(config))
+    blur, tables = new(values["blur_generator"]["name"]), torch.ones(1, 2, 8, 8)
+    if p.method == "cycle":
+        critics = {name: build_critic(config) for name in ("blur_critic", "sharp_critic")}
+        return CycleBgan(p, features, tables, blur=blur, deblur=deblur, **critics)
+    return TrainBgan(p, features, tables, blur=blur, critic=build_critic(config))
+
+
+def chosen(name: str, values: dict[str, Any]) -> Any:
+    """The parameters of a training."""
+    top = [key for key in ("alpha", "beta", "objective") if key in TRAININGS[name].model_fields]
+    return settings.section(values, name, TRAININGS[name], top)
+
+
+def new_update(
+    name: str, values: dict[str, Any], device: torch.device, training: loop.Training | None = None
+) -> Callable[[], loop.Terms]:
+    """One update of a training, `new_training` by default, on random images, which are the same on every device."""
+    p = chosen(name, values)
+    training = training or new_training(name, values, p)
+    kinds, random = 3 if name == "train_bgan" else 2, torch.Generator().manual_seed(1)
+    group = []
+    for _ in range(p.accumulate):
+        images = torch.rand(kinds, p.batch, 3, p.patch, p.patch, generator=random).to(device)
+        group.append(tuple(each.to(memory_format=torch.channels_last) for each in images))
+    move(training, device)
+    optimizers = {key: loop.adam(loop.ready(net, p, device), p, key) for key, net in training.networks.items()}
+    return lambda: loop.update(training, optimizers, group, list(range(p.accumulate)), 1, p)
+
+
+def move(training: Any, device: torch.device) -> None:
+    """What a training has beside its networks to the device, as the stages do."""
+    if hasattr(training, "features"):
+        training.features.to(device, memory_format=torch.channels_last)
+    if hasattr(training, "tables"):
+        training.tables = training.tables.to(device)
 
 
 def update(name: str, precision: str) -> tuple[Row, Row]:
     values = params(SCALE)
-    values[name] |= {"precision": precision}
+    values[name] |= {"precision": precision, "accumulate": 1}
     if not CUDA:
         values[name]["patch"] = min(values[name]["patch"], CPU_PATCH)
     if name == "train_bgan":
-        values[name]["pixel_steps"] = 0  # that phase is over soon
-    top = [key for key in ("alpha", "beta", "objective") if key in TRAININGS[name].model_fields]
-    p = settings.section(values, name, TRAININGS[name], top)
-    training = new_training(name, values, p)
-    networks = {key: loop.ready(network, p, DEVICE) for key, network in training.networks.items()}
-    optimizers = {key: loop.adam(network, p, key) for key, network in networks.items()}
-    kinds = torch.rand(3 if name == "train_bgan" else 2, p.batch, 3, p.patch, p.patch).to(DEVICE)
-    batch = tuple(images.to(memory_format=torch.channels_last) for images in kinds)
-
-    def work() -> None:
-        loop.set_lr_and_zero_grad(optimizers, 1, p)
-        with loop.autocast(p, DEVICE):
-            loop.backward(training, [batch], [1], 1)
-        for optimizer in optimizers.values():
-            optimizer.step()
-
-    seconds, flops, peak = cost(work)
+        values["blur_generator"]["name"] = "bgan"
+        values[name] |= {"method": "cycle", "pixel_steps": 0}  # that phase is over soon
+    seconds, flops, peak = cost(new_update(name, values, DEVICE))
     own = {"seconds": f"{seconds:.3g}", "TFLOP/s": f"{flops / seconds / 1e12:.3g}", "peak GiB": f"{peak / 2**30:.1f}"}
     return {"TFLOP": f"{flops / 1e12:.3g}"}, own
+
+
+def counted(name: str, changes: dict[str, Any]) -> Row:
+    """Launches of an update at the paper's scale by fake CUDA tensors; the first, which makes Adam's state, is not
+    counted."""
+    values, cuda = params(SCALE), torch.device("cuda")
+    values[name] |= changes
+    training = new_training(name, values, chosen(name, values))
+    with fake_cuda.mode():
+        work = new_update(name, values, cuda, training)
+        work()
+        with FlopCounterMode(display=False) as flops, Launches() as count:
+            work()
+    total = {"launches": str(count.kernels.total()), "GB": f"{count.bytes / 1e9:.1f}"}
+    waits = {"TFLOP": f"{flops.get_total_flops() / 1e12:.3g}", "blocking copies": str(count.blocking.total())}
+    return {"update": " ".join([name, *(f"{k}={v}" for k, v in changes.items())])} | total | waits
+
+
+def launches() -> Iterator[Row]:
+    if why := fake_cuda.missing():
+        raise ValueError(why)
+    with TemporaryDirectory() as folder, patch.dict(os.environ, fake_cuda.build(Path(folder))):
+        for name, kind in TRAININGS.items():
+            for changes in [{"one_forward": False}, {}] if "one_forward" in kind.model_fields else [{}]:
+                yield in_own_process(counted, name, changes)
 
 
 frames = partial(rows, "network", NETWORKS, frame)

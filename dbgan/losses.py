@@ -119,7 +119,7 @@ def charbonnier(output: Tensor, target: Tensor) -> Tensor:
 
 def smoothed(image: Tensor) -> Tensor:
     """Each channel under a 5 x 5 Gaussian, the border repeated: (N, C, H, W) -> the same."""
-    weights = image.new_tensor(GAUSSIAN)
+    weights = torch.tensor(GAUSSIAN, dtype=image.dtype).to(image.device, non_blocking=True)
     kernel = torch.outer(weights, weights).expand(image.shape[1], 1, 5, 5)
     with torch.autocast(image.device.type, enabled=False):  # a loss, and no conv of a network
         return F.conv2d(F.pad(image, (2, 2, 2, 2), mode="replicate"), kernel, groups=image.shape[1])

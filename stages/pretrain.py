@@ -6,8 +6,7 @@ from dbgan import settings, utils
 from dbgan.data.batches import DeblurBatches, MixParams
 from dbgan.data.h5 import Reader
 from dbgan.models.build import DEBLUR, GeneratorParams, new_generator
-from dbgan.training.dbgan import Pretrain
-from dbgan.training.loop import TrainParams
+from dbgan.training.dbgan import Pretrain, PretrainParams
 from dbgan.training.run import Job
 
 USED = ["seed", "threads", "init_std", "mix", "generator", "pretrain"]  # and the section of the generator's name
@@ -24,13 +23,13 @@ def main(
     """Fit the deblurring generator by L1 to a mix of BGAN's blurs and the paired ones."""
     job = Job("pretrain", params, out, metrics, curve)
     values, common = job.values, job.common
-    p = settings.section(values, "pretrain", TrainParams)
+    p = settings.section(values, "pretrain", PretrainParams)
     mix = settings.section(values, "mix", MixParams)
     name = settings.section(values, "generator", GeneratorParams).name
     config = settings.section(values, name, DEBLUR[name][1])
     data = DeblurBatches(Reader(crops), Reader(synthetic), mix, p.batch, p.patch, common.seed)
     generator = new_generator(name, config, common.seed, common.init_std)
-    job.train(Pretrain(generator), p, data, (name, config), [*USED, name])
+    job.train(Pretrain(p, generator), p, data, (name, config), [*USED, name])
 
 
 app = utils.app(main, together=True)

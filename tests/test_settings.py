@@ -23,7 +23,7 @@ SECTIONS = {
     "blur_generator": ("dbgan.models.build", "BlurGeneratorParams", ()),
     "generator": ("dbgan.models.build", "GeneratorParams", ()),
     "train_bgan": ("dbgan.training.bgan", "TrainBganParams", ADVERSARIAL),
-    "pretrain": ("dbgan.training.loop", "TrainParams", ()),
+    "pretrain": ("dbgan.training.dbgan", "PretrainParams", ()),
     "finetune": ("dbgan.training.dbgan", "FinetuneParams", ("alpha", *ADVERSARIAL)),
     "mix": ("dbgan.data.batches", "MixParams", ()),
     "synthesize": ("stages.synthesize", "SynthesizeParams", ()),

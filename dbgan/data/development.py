@@ -38,29 +38,31 @@ def jpeg(image: Tensor, quantisation: Tensor) -> Tensor:
     """
     height, width = image.shape[-2:]
     padded = F.pad(image, (0, -width % (2 * BLOCK), 0, -height % (2 * BLOCK)), mode="replicate")
-    matrix = image.new_tensor(TO_YCC)
-    planes = torch.einsum("ij,njhw->nihw", matrix, 255 * padded)
-    luminance = coded(planes[:, :1] - 128, quantisation[:, :1]) + 128
-    colour = coded(F.avg_pool2d(planes[:, 1:], 2), quantisation[:, 1:])
+    matrix = torch.tensor(TO_YCC, dtype=image.dtype)
+    # Constants are made on the CPU: a GPU's inverse waits for its check, and a small copy for nothing.
+    constants = (matrix, matrix.inverse(), cosine_transform(image.dtype))
+    to_ycc, to_rgb, transform = (each.to(image.device, non_blocking=True) for each in constants)
+    planes = torch.einsum("ij,njhw->nihw", to_ycc, 255 * padded)
+    luminance = coded(planes[:, :1] - 128, quantisation[:, :1], transform) + 128
+    colour = coded(F.avg_pool2d(planes[:, 1:], 2), quantisation[:, 1:], transform)
     colour = F.interpolate(colour, scale_factor=2, mode="bilinear")
-    decoded = torch.einsum("ij,njhw->nihw", matrix.inverse(), torch.cat([luminance, colour], 1))
+    decoded = torch.einsum("ij,njhw->nihw", to_rgb, torch.cat([luminance, colour], 1))
     decoded = rounded(decoded).clamp(0, 255)[..., :height, :width] / 255
     return torch.where(quantisation.amax((1, 2, 3), keepdim=True) > 0, decoded, image)
 
 
-def coded(planes: Tensor, quantisation: Tensor) -> Tensor:
+def coded(planes: Tensor, quantisation: Tensor, transform: Tensor) -> Tensor:
     """Planes (N, C, H, W) through the quantised cosine transform of each block; tables (N, 1, 8, 8)."""
     n, channels, height, width = planes.shape
-    transform = cosine_transform(planes)
     blocks = planes.reshape(n, channels, height // BLOCK, BLOCK, width // BLOCK, BLOCK).transpose(3, 4)
     step = quantisation[:, :, None, None].clamp_min(1)
     blocks = transform.T @ (rounded(transform @ blocks @ transform.T / step) * step) @ transform
     return blocks.transpose(3, 4).reshape(planes.shape)
 
 
-def cosine_transform(like: Tensor) -> Tensor:
+def cosine_transform(dtype: torch.dtype) -> Tensor:
     """The orthonormal (8, 8) DCT-II."""
-    order = torch.arange(BLOCK, device=like.device, dtype=like.dtype)
+    order = torch.arange(BLOCK, dtype=dtype)
     rows = torch.cos(torch.pi * order[:, None] * (order + 0.5) / BLOCK) * (2 / BLOCK) ** 0.5
     return torch.cat([rows[:1] / 2**0.5, rows[1:]])
 

@@ -85,10 +85,8 @@ class Camera(NoiseDriven):
         pad = self.reach + DISC_REACH
         mode = "reflect" if pad < min(height, width) else "replicate"
         padded = F.pad(light, [pad] * 4, mode=mode)
-        nodes = [
-            torch.arange(-(-size // self.multiple)) * self.multiple + self.multiple // 2 for size in (height, width)
-        ]
-        nodes = [at.clamp(max=size - 1).tolist() for at, size in zip(nodes, (height, width), strict=True)]
+        side = self.multiple
+        nodes = [[min(at + side // 2, size - 1) for at in range(0, size, side)] for size in (height, width)]
         if len(nodes[0]) == len(nodes[1]) == 1:
             return self.filtered(padded, noise[:, :-3, height // 2, width // 2])
         blurred = torch.zeros_like(light)

@@ -16,13 +16,19 @@ LAGS = 15  # pixels, to each side, of the autocorrelation that BlurCritic sees
 POWERS = (1.0, 3.0)  # of the stored value: blur is even in light alone, so their difference tells the response curve
 
 
+def luminance_of(image: Tensor) -> Tensor:
+    """(N, 3, H, W) RGB -> (N, 1, H, W)."""
+    weights = torch.tensor(LUMINANCE, dtype=image.dtype).to(image.device, non_blocking=True)
+    return (image * weights.view(1, 3, 1, 1)).sum(1, keepdim=True)
+
+
 def standard_luminance(image: Tensor) -> Tensor:
     """(N, 3, H, W) RGB -> the same size: luminance, of mean 0 and deviation 1 in every image, three times.
 
     A critic of few photographs would tell them by colour and contrast, and the generator would learn a colour cast
     instead of blur.
     """
-    luminance = (image * image.new_tensor(LUMINANCE).view(1, 3, 1, 1)).sum(1, keepdim=True)
+    luminance = luminance_of(image)
     centred = luminance - luminance.mean(dim=(2, 3), keepdim=True)
     return (centred / (centred.std(dim=(2, 3), keepdim=True) + 0.05)).expand(-1, 3, -1, -1)
 
@@ -97,7 +103,7 @@ def autocorrelation(image: Tensor) -> Tensor:
     The autocorrelations of both derivatives of luminance, to each of POWERS. A blur multiplies the gradients' spectrum
     by that of its kernel, so they show its shape, and hardly the scene.
     """
-    luminance = (image * image.new_tensor(LUMINANCE).view(1, 3, 1, 1)).sum(1, keepdim=True).clamp_min(1e-3)
+    luminance = luminance_of(image).clamp_min(1e-3)
     values = torch.cat([luminance**power for power in POWERS], 1)
     slopes = torch.cat([values.diff(dim=3)[:, :, :-1], values.diff(dim=2)[..., :-1]], 1)
     size = [-(-(side + LAGS) // 16) * 16 for side in slopes.shape[-2:]]  # no lag wraps around; a fast transform's

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Annotated, Literal
 
 import torch
-from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
 from dbgan.losses import OBJECTIVES, PENALTY, Objective, draw_share, gradient_penalty
@@ -22,12 +22,6 @@ class AdversarialParams(TrainParams):
     critic_lr: PositiveFloat  # learning rate of the critics at the start; it falls like the generators'
     perceptual: NonNegativeFloat  # weight of the perceptual distance to the sharp photograph
     color: NonNegativeFloat  # weight of the loss of colour that is not the sharp photograph's
-
-    @model_validator(mode="after")
-    def _compiles(self) -> "AdversarialParams":
-        if self.compile and self.objective == "wgan-gp":
-            raise ValueError("compile must be false with objective wgan-gp: no compiler derives a gradient's gradient")
-        return self
 
 
 class Adversarial:

@@ -1,6 +1,7 @@
 """BGAN's trainings: from unpaired photographs as in the paper, in a cycle, or from pairs first."""
 
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from typing import Literal
 
 import torch
@@ -11,7 +12,7 @@ from torch.nn import functional as F
 from dbgan.data.development import jpeg
 from dbgan.losses import color, mode_seeking, perceptual
 from dbgan.training.adversarial import Adversarial, AdversarialParams, critic_loss, generator_loss
-from dbgan.training.loop import Terms, frozen
+from dbgan.training.loop import Batch, Terms, frozen
 
 HARDLY = 0.5  # levels of 255: a BGAN that changes its input by less has learnt the identity
 
@@ -46,12 +47,15 @@ class Blurring(Adversarial):
         super().__init__(p, features, **networks)
         self.tables = tables
 
+    def together(self, group: list[Batch]) -> AbstractContextManager[list[Batch]]:
+        return nullcontext(group)  # one after the other: generators and critics may have BatchNorm
+
     def stored(self, fake: Tensor, draw: torch.Generator) -> Tensor:
         """Blurs as the critic sees them: as a real photograph, drawn for each, was stored."""
         if not self.p.jpeg:
             return fake
         chosen = torch.randint(len(self.tables), (len(fake),), generator=draw)
-        return jpeg(fake, self.tables[chosen].to(fake.device, non_blocking=True))
+        return jpeg(fake, self.tables[chosen.to(fake.device, non_blocking=True)])
 
     def kept(self, fake: Tensor, sharp: Tensor, draw: torch.Generator) -> Terms:
         """The terms that keep a photograph's content and colours, and noise maps apart; those without weight cost
@@ -75,7 +79,7 @@ def change(fake: Tensor, sharp: Tensor) -> Tensor:
 class TrainBgan(Blurring):
     """perceptual + beta * RBL (paper, Sec. 3), on unpaired photographs; `paired`: after p.pixel_steps updates by L1."""
 
-    def losses(self, batch: tuple[Tensor, ...], draw: torch.Generator, n: int) -> Iterator[Terms]:
+    def losses(self, batch: Batch, draw: torch.Generator, n: int) -> Iterator[Terms]:
         sharp, blurred, real = batch
         p, blur, critic = self.p, self.networks["blur"], self.networks["critic"]
         fake = blur(sharp, blur.draw_noise(sharp, draw))
@@ -97,7 +101,7 @@ class CycleBgan(Blurring):
     Up to update p.pixel_steps both generators learn by L1 from the pairs instead.
     """
 
-    def losses(self, batch: tuple[Tensor, ...], draw: torch.Generator, n: int) -> Iterator[Terms]:
+    def losses(self, batch: Batch, draw: torch.Generator, n: int) -> Iterator[Terms]:
         sharp, blurred, real = batch
         p, blur, deblur = self.p, self.networks["blur"], self.networks["deblur"]
         blur_critic, sharp_critic = self.networks["blur_critic"], self.networks["sharp_critic"]

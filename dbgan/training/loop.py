@@ -4,14 +4,12 @@ A training is an object that names its networks and yields its losses (bgan.py, 
 """
 
 import math
-import os
-import shutil
 import warnings
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import cache
-from typing import Annotated, Literal, Protocol
+from typing import Annotated, Any, Literal, Protocol
 
 import torch
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
@@ -26,6 +24,7 @@ from dbgan.models.grad_checkpoint import checkpoint_blocks
 from dbgan.settings import Params
 from dbgan.training.state import Row, State
 
+Batch = tuple[Any, ...]  # of tensors; those of DBGAN's trainings may hold lists, see dbgan.py
 Terms = dict[str, Tensor]  # loss terms by name, weighted, () each; one without gradient, such as psnr, is only recorded
 
 
@@ -43,7 +42,6 @@ class TrainParams(Params):
     ema: Annotated[float, Field(ge=0, lt=1)]  # decay of the weights' running mean, which is written instead; 0: none
     clip: NonNegativeFloat  # largest norm of a network's gradient; 0: any
     checkpointing: bool  # activations of the blocks are computed again for the gradients, not kept: saves memory
-    compile: bool  # networks are compiled by torch.compile
 
     @model_validator(mode="after")
     def _consistent(self) -> "TrainParams":
@@ -51,8 +49,6 @@ class TrainParams(Params):
             raise ValueError("save_every must be a multiple of log_every")
         if self.lr < self.lr_floor:
             raise ValueError("lr must be at least lr_floor")
-        if self.checkpointing and self.compile:
-            raise ValueError("checkpointing and compile must not both be true: a compiler cannot see what is kept")
         return self
 
 
@@ -61,7 +57,11 @@ class Training(Protocol):
 
     networks: dict[str, nn.Module]  # the first is the one that the training is for
 
-    def losses(self, batch: tuple[Tensor, ...], draw: torch.Generator, n: int) -> Iterator[Terms]:
+    def together(self, group: list[Batch]) -> AbstractContextManager[list[Batch]]:
+        """Around the losses of an update's batches: what of them is done at once, before and after."""
+        ...
+
+    def losses(self, batch: Batch, draw: torch.Generator, n: int) -> Iterator[Terms]:
         """The terms of the critics, then (critics frozen) those of the generators, of one batch in update n. All that
         is drawn comes from `draw`, on the CPU."""
         ...
@@ -81,6 +81,7 @@ def fit(
     Returns the first network, or its running mean where p.ema asks for one. Raises ValueError naming the update and the
     term or network when a value is no longer finite: where a row ends, before anything is saved.
     """
+    torch.backends.cudnn.benchmark = True  # of its algorithms the fastest; shapes never change
     networks = {name: ready(network, p, device) for name, network in training.networks.items()}
     optimizers = {name: adam(network, p, name) for name, network in networks.items()}
     result = next(iter(networks.values()))
@@ -97,13 +98,7 @@ def fit(
             for n, group in enumerate(stream(data, numbers, len(shard), device), start + 1):
                 # Of dropout, which no generator of ours draws; so it alone depends on the number of processes.
                 torch.manual_seed(seed + n + p.steps * distributed.rank())
-                set_lr_and_zero_grad(optimizers, n, p)
-                with autocast(p, device), running_statistics(networks):
-                    terms = backward(training, group, [seed + n * p.accumulate + k for k in shard], n)
-                    distributed.average(grad for network in networks.values() for grad in gradients(network))
-                    since.append(terms | clipped(networks, p.clip))
-                    for optimizer in optimizers.values():
-                        optimizer.step()
+                since.append(update(training, optimizers, group, [seed + n * p.accumulate + k for k in shard], n, p))
                 if mean:
                     mean.update_parameters(result)
                 bar.update()
@@ -122,14 +117,36 @@ def fit(
     return mean.module if mean else result
 
 
-def backward(training: Training, group: list[tuple[Tensor, ...]], seeds: list[int], n: int) -> Terms:
+def update(
+    training: Training,
+    optimizers: dict[str, Adam],
+    group: list[Batch],
+    seeds: list[int],
+    n: int,
+    p: TrainParams,
+) -> Terms:
+    """Update n of all weights by the accumulated batches; returns each term's mean and the gradients' norms, unread, on
+    the device."""
+    networks = training.networks
+    set_lr_and_zero_grad(optimizers, n, p)
+    with autocast(p, group[0][0].device), running_statistics(networks):
+        terms = backward(training, group, seeds, n)
+        distributed.average(grad for network in networks.values() for grad in gradients(network))
+        terms |= clipped(networks, p.clip)
+        for optimizer in optimizers.values():
+            optimizer.step()
+    return terms
+
+
+def backward(training: Training, group: list[Batch], seeds: list[int], n: int) -> Terms:
     """Add up the gradients of the accumulated batches' mean loss; returns each term's mean, unread, on the device."""
     recorded: dict[str, list[Tensor]] = defaultdict(list)
-    for seed, batch in zip(seeds, group, strict=True):
-        for terms in training.losses(batch, torch.Generator().manual_seed(seed), n):
-            (torch.stack([*terms.values()]).sum() / len(group)).backward()
-            for name, value in terms.items():
-                recorded[name].append(value.detach())
+    with training.together(group) as batches:
+        for seed, batch in zip(seeds, batches, strict=True):
+            for terms in training.losses(batch, torch.Generator().manual_seed(seed), n):
+                (torch.stack([*terms.values()]).sum() / len(group)).backward()
+                for name, value in terms.items():
+                    recorded[name].append(value.detach())
     return {name: torch.stack(values).mean() for name, values in recorded.items()}
 
 
@@ -148,7 +165,10 @@ def distributed_shard(accumulate: int) -> range:
 def adam(network: nn.Module, p: TrainParams, name: str) -> Adam:
     """Adam over all weights; `scale` is the network's learning rate over p.lr."""
     lr = p.critic_lr if name.endswith("critic") else p.lr  # type: ignore[attr-defined]  # of AdversarialParams
-    return Adam([{"params": list(network.parameters()), "scale": lr / p.lr}], betas=(p.momentum, 0.999))
+    weights = list(network.parameters())
+    # A GPU's fused update is a tenth of the launches; the CPU's differs in the last digits.
+    fused = True if weights[0].is_cuda else None
+    return Adam([{"params": weights, "scale": lr / p.lr}], betas=(p.momentum, 0.999), fused=fused)
 
 
 def cosine_lr(step: int, p: TrainParams) -> float:
@@ -208,14 +228,10 @@ def running_statistics(networks: dict[str, nn.Module]) -> Iterator[None]:
 
 
 def ready(network: nn.Module, p: TrainParams, device: torch.device) -> nn.Module:
-    """`network` on the device, in training mode, and as p.checkpointing and p.compile say; weights keep their names."""
+    """`network` on the device, in training mode, and as p.checkpointing says; weights keep their names."""
     network.to(device).train()
     if p.checkpointing:
         checkpoint_blocks(network)
-    if p.compile:
-        if not shutil.which(os.environ.get("CXX", "g++")):
-            raise ValueError("compile: true needs a C++ compiler such as g++; install one or set compile: false")
-        network.compile()
     return network
 
 

@@ -26,4 +26,5 @@ def vgg_features(values: dict[str, Any], device: torch.device) -> tuple[VGGFeatu
     """The features that params.yaml chooses, and the digest of their weights."""
     p = settings.section(values, "perceptual", PerceptualParams)
     weights, digest = download.vgg19(p.weights, settings.section(values, "archives", download.Archives).vgg19)
-    return VGGFeatures(p.model_copy(update={"weights": weights})).to(device), digest
+    layout = torch.channels_last if device.type == "cuda" else torch.preserve_format
+    return VGGFeatures(p.model_copy(update={"weights": weights})).to(device, memory_format=layout), digest

@@ -37,6 +37,8 @@ class Job:
         """
         batch = f"{self.stage}.batch (or scales.{self.values['scale']}.{self.stage}.patch)"
         advice = f"lower {batch}, raise accumulate instead, or set {self.stage}.checkpointing: true"
+        if hasattr(p, "one_forward"):
+            advice += f", {self.stage}.one_forward: false"
         # Where VGG's weights come from does not count: their digest, one of the figures, does.
         values = {key: self.values[key] for key in used if key != "archives"}
         if "perceptual" in values:

@@ -142,7 +142,6 @@ def test_wrong_parameters(copied, write_params, stage, key, wrong, message):
     ("stage", "changes", "message"),
     [
         ("train_bgan", {"train_bgan.method": "paired", "scales.sample.train_bgan.pixel_steps": 0}, "pixel_steps"),
-        ("finetune", {"objective": "wgan-gp", "finetune.compile": True}, "compile must be false"),
         ("pretrain", {"generator.name": "nafnet", "scales.sample.nafnet.encoder_blocks": [1, 1]}, "equally many"),
         ("pretrain", {"generator.name": "srresnet", "scales.sample.srresnet.width": "8"}, "srresnet.width"),
     ],

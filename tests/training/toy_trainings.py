@@ -10,7 +10,7 @@ from dbgan.models.critics import CriticConfig, build_critic
 from dbgan.models.dbgan import DeblurConfig, DeblurGenerator
 from dbgan.models.vgg import PerceptualParams, VGGFeatures
 from dbgan.training.bgan import CycleBgan, TrainBgan, TrainBganParams
-from dbgan.training.dbgan import Finetune, FinetuneParams, Pretrain
+from dbgan.training.dbgan import Finetune, FinetuneParams, Pretrain, PretrainParams
 from dbgan.training.loop import TrainParams
 
 PATCH = 32  # the smallest that the critic takes
@@ -19,7 +19,7 @@ SEED = 5
 TRAIN = {
     **{"steps": 6, "batch": 2, "accumulate": 2, "patch": PATCH, "lr": 1e-2, "lr_floor": 1e-4},
     **{"momentum": 0.9, "log_every": 2, "save_every": 2, "precision": "float32", "ema": 0.0, "clip": 0.0},
-    **{"checkpointing": False, "compile": False},
+    "checkpointing": False,
 }
 ADVERSARIAL = TRAIN | {
     **{"objective": "relativistic", "critic": "vgg", "critic_width": 4, "critic_lr": 2e-3},
@@ -38,7 +38,7 @@ def train_params(**changes) -> TrainParams:
 
 
 def finetune_params(**changes) -> FinetuneParams:
-    return FinetuneParams(**(ADVERSARIAL | {"alpha": 0.5} | changes))
+    return FinetuneParams(**(ADVERSARIAL | {"alpha": 0.5, "one_forward": True} | changes))
 
 
 def bgan_params(**changes) -> TrainBganParams:
@@ -65,7 +65,8 @@ def features() -> nn.Module:
 
 def pretrain(**changes):
     torch.manual_seed(0)
-    return Pretrain(deblur()), train_params(**changes)
+    p = PretrainParams(**(TRAIN | {"one_forward": True} | changes))
+    return Pretrain(p, deblur()), p
 
 
 def finetune(**changes):
