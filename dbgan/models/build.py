@@ -1,5 +1,7 @@
 """The generators by name, what params.yaml may choose of them, and their initialisation."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import Literal
 
 import torch
@@ -62,10 +64,15 @@ def reverse(name: str, config: Params) -> tuple[str, Params]:
 def new_generator(name: str, config: Params, seed: int, std: float) -> nn.Module:
     """`build_generator` with fresh weights, a function of `seed`: the paper's own networks start from a Gaussian of
     deviation `std`, the others as their layers do in PyTorch, which is how their authors train them."""
+    network = seeded(partial(build_generator, name, config), seed)
+    return gaussian_init(network, seed, std) if name in ("bgan", "dbgan") else network
+
+
+def seeded(build: Callable[[], nn.Module], seed: int) -> nn.Module:
+    """A new network whose layers start as PyTorch's do, a function of `seed`."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        network = build_generator(name, config)
-    return gaussian_init(network, seed, std) if name in ("bgan", "dbgan") else network
+        return build()
 
 
 def gaussian_init(network: nn.Module, seed: int, std: float) -> nn.Module:

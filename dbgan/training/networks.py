@@ -1,5 +1,6 @@
 """What a training against critics needs beside its generators: critics, and features for the perceptual loss."""
 
+from functools import partial
 from typing import Any
 
 import torch
@@ -7,7 +8,7 @@ from torch import nn
 
 from dbgan import settings
 from dbgan.data import download
-from dbgan.models.build import gaussian_init
+from dbgan.models.build import gaussian_init, seeded
 from dbgan.models.critics import CriticConfig, build_critic
 from dbgan.models.vgg import PerceptualParams, VGGFeatures
 from dbgan.training.adversarial import AdversarialParams
@@ -15,11 +16,9 @@ from dbgan.training.adversarial import AdversarialParams
 
 def new_critic(p: AdversarialParams, luminance: bool, seed: int, std: float) -> nn.Module:
     config = CriticConfig(kind=p.critic, width=p.critic_width, patch=p.patch, luminance=luminance)
-    if config.kind == "blur":  # starts as PyTorch's layers do, or it would lag behind a generator of few weights
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            return build_critic(config)
-    return gaussian_init(build_critic(config), seed, std)
+    critic = seeded(partial(build_critic, config), seed)
+    # The critic of blur starts as PyTorch's layers do, or it would lag behind a generator of few weights.
+    return critic if config.kind == "blur" else gaussian_init(critic, seed, std)
 
 
 def vgg_features(values: dict[str, Any], device: torch.device) -> tuple[VGGFeatures, str]:
