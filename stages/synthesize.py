@@ -42,7 +42,8 @@ def main(
     common = settings.top(values, settings.Common)
     p = settings.section(values, "synthesize", SynthesizeParams)
     camera = settings.section(values, "real_camera", camera_shake.ShakeParams)
-    device = outputs.device(common.threads)
+    device = outputs.device(common.threads, values["scale"])
+    outputs.log_device(device, "float32")
     file = h5.Reader(crops, "paired/sharp")
     count = file.length("paired/sharp")
     figures: dict[str, float] = {"synthetic_crops": count * p.noise_maps}

@@ -1,12 +1,15 @@
 """The command part that all training stages share: parameters, device, tracking, resuming, writing."""
 
+import copy
 import re
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from dbgan import checkpoint, distributed, outputs, settings, tracking, utils
-from dbgan.data.batches import Batches
-from dbgan.training.loop import Training, TrainParams, fit
+from dbgan.data.batches import Batches, stream
+from dbgan.training.loop import Training, TrainParams, adam, autocast, backward, distributed_shard, fit, ready
 from dbgan.training.state import Row, unfinished
 
 PROJECT = Path(__file__).parents[2]
@@ -19,7 +22,7 @@ class Job:
         self.stage, self.out, self.metrics, self.curve = stage, out, metrics, curve
         self.values = settings.load(params)
         self.common = settings.top(self.values, settings.Common)
-        self.device = outputs.device(self.common.threads)
+        self.device = outputs.device(self.common.threads, self.values["scale"])
 
     def train(
         self,
@@ -41,12 +44,14 @@ class Job:
         values = {key: self.values[key] for key in used if key != "archives"}
         if "perceptual" in values:
             values["perceptual"] = {key: value for key, value in values["perceptual"].items() if key != "weights"}
+        outputs.log_device(self.device, precision(p, self.device))
         determines = [code(self.stage, recipe[0]), values, data.digests, figures]
         with (
             tracking.run(self.stage, self.values, used) as log,
             unfinished(self.stage, determines) as state,
             utils.out_of_memory(advice),
         ):
+            try_update(training, p, data, self.device)
             trained = fit(training, data, p, self.common.seed, self.device, state, log.metrics)
             if distributed.is_main():
                 with utils.atomic_write(self.out) as part:
@@ -56,6 +61,26 @@ class Job:
                 outputs.write_json(self.metrics, state.rows[-1] | figures)
                 log.files(self.metrics, self.curve)
         return state.rows[-1]
+
+
+def precision(p: TrainParams, device: torch.device) -> str:
+    """Of the convs: p.precision, or what stands in for it on this machine."""
+    with autocast(p, device):
+        enabled = torch.is_autocast_enabled(device.type)
+        return str(torch.get_autocast_dtype(device.type) if enabled else torch.float32).removeprefix("torch.")
+
+
+def try_update(training: Training, p: TrainParams, data: Batches, device: torch.device) -> None:
+    """One update by a copy of the training, so that memory that is too small shows now: the last update's kind, as the
+    first ones may lack networks (`pixel_steps`). Without torch.compile, which takes minutes."""
+    trial, p = copy.deepcopy(training), p.model_copy(update={"compile": False})
+    networks = {name: ready(network, p, device) for name, network in trial.networks.items()}
+    shard = distributed_shard(p.accumulate)
+    group = next(stream(data, shard, len(shard), device))
+    with autocast(p, device):
+        backward(trial, group, list(shard), p.steps)
+        for name, network in networks.items():
+            adam(network, p, name).step()
 
 
 def code(stage: str, network: str) -> dict[str, str]:
