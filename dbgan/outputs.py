@@ -56,6 +56,13 @@ def log_device(device: torch.device, precision: str) -> None:
     log(f"device: {name}, processes: {distributed.world_size()}, {precision}")
 
 
+def log_cpu(threads: int, scale: str) -> None:
+    """The line of a stage that computes on the CPU alone; with it what the later ones will lack."""
+    log(f"device: {cpu_name()}, threads: {threads}, processes: 1")
+    if scale == "paper" and not (torch.cuda.is_available() or os.environ.get("DBGAN_DEVICE")):
+        log(f"{no_gpu()} in the stages that train; this one needs none")
+
+
 def cpu_name() -> str:
     listed = Path("/proc/cpuinfo")  # of Linux
     found = re.search(r"model name\s*: (.+)", listed.read_text(encoding="utf-8")) if listed.exists() else None

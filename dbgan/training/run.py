@@ -45,6 +45,8 @@ class Job:
         if "perceptual" in values:
             values["perceptual"] = {key: value for key, value in values["perceptual"].items() if key != "weights"}
         outputs.log_device(self.device, precision(p, self.device))
+        weights = 4 * sum(weight.numel() for net in training.networks.values() for weight in net.parameters())
+        utils.enough_disk({"state of the training": 2 * 4 * weights}, utils.project_root())  # 4: Adam's and the mean's
         determines = [code(self.stage, recipe[0]), values, data.digests, figures]
         with (
             tracking.run(self.stage, self.values, used) as log,

@@ -1,4 +1,4 @@
-"""What can be known before a stage's work is told before it: the device, and that memory will not do."""
+"""What can be known before a stage's work is told before it: the device; that disk, memory or a file will not do."""
 
 import pytest
 import torch
