@@ -28,6 +28,7 @@ VARIANTS: dict[str, tuple[str, ...]] = {  # by name: the keys of params.yaml and
     "bgan": RRDB,
     "mix-1": ("mix.realistic=1",),
     "mix-0.5": ("mix.realistic=0.5",),
+    "film-no-highlights": (*FILM, "synthesize.highlights=false"),
     "no-jpeg": ("synthesize.jpeg=false",),
     "noise": ("synthesize.noise=true",),
     "vgg": (f"{SAMPLE}critic=vgg",),
@@ -42,9 +43,12 @@ LABELS = {  # of variants of many keys
     "film": "another real camera",
     "film-mix-0": "another real camera, `mix.realistic=0`",
     "film-oracle": "another real camera, `synthesize.source=oracle`",
+    "film-no-highlights": "another real camera, `synthesize.highlights=false`",
     "bgan": "the paper's generator, in a cycle after a start on pairs",
 }
-REFERENCE = {"film-mix-0": "film", "film-oracle": "film"}  # compared with, where it is not the baseline
+REFERENCE = dict.fromkeys(
+    ("film-mix-0", "film-oracle", "film-no-highlights"), "film"
+)  # compared with, where it is not the baseline
 
 CLAIMS = [  # of the paper: who is said to gain over whom, by which figure
     *(("BGAN helps", one, "mix-0", key) for one in ("baseline", "mix-0.5", "mix-1") for key in ("psnr", "psnr_real")),

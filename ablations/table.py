@@ -33,11 +33,15 @@ PARTS = {0: np.s_[60:200, 170:310], 17: np.s_[60:200, 180:320]}  # of panels sim
 
 
 def main(csv: Path = Path("docs/ablations.csv"), out: Path = Path("docs/ablations.md")) -> None:
-    """Write the figures of experiments done here, if any, to CSV, tables of it to OUT, gallery/mix.jpg beside OUT."""
+    """Write the figures of experiments done here, if any, to CSV, where the others' stay as they are; tables of it to
+    OUT, gallery/mix.jpg beside OUT."""
+
     root = utils.project_root()
     if done := revisions(root):
+        table, kept = with_earlier(collected(root, done), csv)
         with utils.atomic_write(csv) as part:
-            collected(root, done).to_csv(part, index=False, lineterminator="\n")
+            table.to_csv(part, index=False, lineterminator="\n")
+        utils.log(f"{csv}: {len(done)} experiments done here, {kept} rows of others kept as they were")
     figures = pd.read_csv(csv).pivot(index="seed", columns="variant")
     markdown.fill(out, "shares", shares_table(figures))
     markdown.fill(out, "claims", claims_table(figures))
@@ -67,12 +71,23 @@ def collected(root: Path, done: dict[str, str]) -> pd.DataFrame:
         variant, seed = name.removeprefix("ablation-").rsplit("-", 1)
         shifts = {key: max(figures[key], key=abs) for key in ("color_shift", "bgan_color_shift")}  # of R, G and B
         rows.append({"variant": variant, "seed": int(seed)} | {key: (figures | shifts)[key] for key in RECORDED})
-    table = pd.DataFrame(rows).astype(dict.fromkeys(RECORDED, float))
+    return pd.DataFrame(rows).astype(dict.fromkeys(RECORDED, float))
+
+
+def with_earlier(new: pd.DataFrame, csv: Path) -> tuple[pd.DataFrame, int]:
+    """The rows of CSV with the new ones in their place, in the plan's order, with the shares of the oracle's gain; how
+    many rows are CSV's own."""
+    keys = ["variant", "seed"]
+    names = [tuple(name.removeprefix("ablation-").rsplit("-", 1)) for name in plan.experiments()]
+    order = pd.MultiIndex.from_tuples([(variant, int(seed)) for variant, seed in names], names=keys)
+    old, new = (pd.read_csv(csv) if csv.exists() else new[:0]).set_index(keys), new.set_index(keys)
+    old = old[~old.index.isin(new.index)].reindex(columns=RECORDED)
+    table = pd.concat([old, new]).reindex(order).dropna(how="all").reset_index()
     for bgan, none, oracle in plan.SHARES:
         shares = share(table.pivot(index="seed", columns="variant"), bgan, none, oracle)
         of_it = table["variant"] == bgan
         table.loc[of_it, "oracle_share"] = table.loc[of_it, "seed"].map(shares)
-    return table
+    return table, len(table) - len(new)
 
 
 def share(figures: pd.DataFrame, bgan: str, none: str, oracle: str) -> pd.Series:

@@ -1,6 +1,6 @@
 """Blurs of the sharp training crops, stored as the real blur's camera stores photographs: BGAN's, or the oracle's."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
 
 import numpy as np
@@ -10,11 +10,14 @@ from torch import Tensor, nn
 from dbgan.data import camera_shake, photos
 from dbgan.data.development import jpeg
 from dbgan.data.h5 import Reader
+from dbgan.models.camera import Camera, white
 from dbgan.panels import evenly
 from dbgan.realism import noise_level
 
-PROBED = 48  # crops by which the noise is matched and BGAN's change is judged
+PROBED = 48  # crops by which noise and highlights are matched and BGAN's change is judged
+LOOKED = 1000  # crops of each kind whose white pixels are counted, at most
 STRONGEST = 16.0  # levels of 255 of noise that are tried
+BRIGHTEST = 16.0  # headroom of white pixels that is tried
 Made = tuple[np.ndarray, np.ndarray]  # indices of the sharp crops, and their blurs (n, S, S, 3) uint8
 
 
@@ -59,16 +62,49 @@ class Bgan:
         """How far blurs are from their crops, in the mean, levels of 255."""
         return float(np.abs(self.probe().astype(float) - self._probed[0]).mean())
 
-    def match(self, real: Sequence[np.ndarray]) -> None:
-        """Choose the noise that gives blurs the mean noise level of real crops: by halving, to 1 / 32 of a level; 0
-        where the blurs have as much without."""
-        wanted, low, high = level(real), 0.0, STRONGEST
-        self.noise = 0.0
-        if level(self.probe()) >= wanted:
+    def match_noise(self, real: Sequence[np.ndarray]) -> None:
+        """Choose the noise that gives blurs the mean noise level of real crops; 0 where they have as much without."""
+
+        def found(noise: float) -> float:
+            self.noise = noise
+            return level(self.probe())
+
+        self.noise = halved(found, level(real), 0.0, STRONGEST)
+
+    def match_highlights(self, camera: Camera) -> None:
+        """Choose the headroom that makes blurs white in as large a share of pixels as real crops; 1 where they are so
+        without. White pixels are rare: they are counted in many crops, and only the crops that have some are blurred.
+        """
+        real, sharp = (
+            [self.crops.rows(name, k) for k in evenly(self.crops.length(name), LOOKED)]
+            for name in ("real/blurred", "paired/sharp")
+        )
+        lamps = [crop for crop in sharp if share_white([crop])]
+        if not lamps:
             return
-        for _ in range(9):
-            self.noise = (low + high) / 2
-            low, high = (low, self.noise) if level(self.probe()) > wanted else (self.noise, high)
+        some = np.stack([lamps[k] for k in evenly(len(lamps), PROBED)])
+
+        def found(headroom: float) -> float:
+            camera.headroom = headroom
+            draw = torch.Generator().manual_seed(self.seed)
+            return share_white(self.stored(*self.blurred(some, draw))) * len(lamps) / len(sharp)
+
+        camera.headroom = halved(found, share_white(real), 1.0, BRIGHTEST)
+
+
+def halved(found: Callable[[float], float], wanted: float, low: float, high: float) -> float:
+    """Where the growing function `found` reaches `wanted`, to 1 / 512 of the range; `low` where it is above already."""
+    if found(low) >= wanted:
+        return low
+    for _ in range(9):
+        middle = (low + high) / 2
+        low, high = (low, middle) if found(middle) > wanted else (middle, high)
+    return low
+
+
+def share_white(crops: Sequence[np.ndarray] | np.ndarray) -> float:
+    """Of the pixels of crops (H, W, 3) uint8, in the mean."""
+    return float(np.mean([white(photos.to_float(crop[None])).float().mean() for crop in crops]))
 
 
 def level(crops: Iterable[np.ndarray]) -> float:

@@ -6,8 +6,8 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from dbgan import outputs, settings, tracking, utils
-from dbgan.data import development, disk, h5, manifest, match_color, registration
-from dbgan.data.crops import CropParams, grid, textured
+from dbgan.data import development, disk, h5, manifest, registration
+from dbgan.data.crops import CropParams, grid, reduced, textured
 from dbgan.data.manifest import Frame, load_frame
 from dbgan.utils import ordered, progress
 
@@ -27,10 +27,7 @@ def main(
     root, real_root = manifest.roots(listing, raw, utils.project_root())
     workers = utils.workers()
     outputs.log_cpu(workers, values["scale"])
-    sizes, real_sizes = (
-        [(frame.height, frame.width) for frame in of] for of in (listing.train_sharp, listing.real_blur)
-    )
-    utils.enough_disk(disk.h5_files(sizes, real_sizes, p, settings.value(values, "synthesize.noise_maps", int)), out)
+    utils.enough_disk(disk.h5_files(listing, p, settings.value(values, "synthesize.noise_maps", int)), out)
     check_sizes(root, [*listing.train_blurred, *listing.test_blurred], p.side)
     check_sizes(real_root, listing.real_blur, p.side)
 
@@ -40,12 +37,15 @@ def main(
             pairs = {"blurred": listing.train_blurred, "sharp": listing.train_sharp}
             found = write(file, "paired", root, pairs, p, workers)
             if real := listing.real_blur:
-                curves = None
-                if p.match_color:
-                    curves, matched = matching_curves(real_root, real, found["mean_sharp"], p, workers)
-                    found["mean_real_matched"] = matched
-                found |= write(file, "real", real_root, {"blurred": real}, p, workers, curves)
-                file.write("real/jpeg", np.stack([development.tables(real_root / frame.path) for frame in real]))
+                found |= write(file, "real", real_root, {"blurred": real}, p, workers)
+                # A photograph that was reduced shows no blocks any more.
+                kept = [min(frame.height, frame.width) <= (p.real_short_side or np.inf) for frame in real]
+                tables = [
+                    development.tables(real_root / frame.path) * keep for frame, keep in zip(real, kept, strict=True)
+                ]
+                file.write("real/jpeg", np.stack(tables))
+                if not all(kept):
+                    utils.log(f"{len(kept) - sum(kept)} real photographs are reduced to {p.real_short_side} pixels")
         outputs.write_json(metrics, found)
         log.metrics(found)
         log.files(metrics)
@@ -63,23 +63,23 @@ def check_sizes(root: Path, frames: list[Frame], side: int) -> None:
             raise ValueError(f"{root / frame.path}: {size}; remove it or lower crop.side, now {side}")
 
 
-def write(
-    file: h5.Writer, group: str, root: Path, sides: dict[str, list[Frame]], p: CropParams, workers: int, curves=None
-) -> dict:
+def write(file: h5.Writer, group: str, root: Path, sides: dict[str, list[Frame]], p: CropParams, workers: int) -> dict:
     """Store a group of photographs with their crops, chosen by the texture of the last side; the group's counts, the
-    mean colour of that side, and for pairs the shifts between the sides. `curves`: see match_color.py."""
+    mean colour of that side, and for pairs the shifts between the sides. Real photographs are reduced first."""
 
     def load(frames: tuple[Frame, ...]) -> tuple[list[np.ndarray], list[tuple[int, int]], float]:
         images = [load_frame(root, frame) for frame in frames]
+        if group == "real":
+            images = [reduced(image, p) for image in images]
         shift = registration.shift(images[1], images[0]) if len(images) == 2 else 0.0
-        corners = textured(images[-1], p)  # before the curves, which depend on the crops that are left out
-        return [image if curves is None else match_color.apply(image, curves) for image in images], corners, shift
+        return images, textured(images[-1], p), shift
 
     items = list(zip(*sides.values(), strict=True))
     windows: list[np.ndarray] = []
-    counts, shifts = [], []
+    every, counts, shifts = 0, [], []
     loaded = progress(ordered(load, items, workers), desc=group, unit="frame", total=len(items))
     for images, corners, shift in loaded:
+        every += len(grid(images[0].shape[0], images[0].shape[1], p))
         counts.append(len(corners))
         shifts.append(shift)
         if corners:
@@ -90,7 +90,6 @@ def write(
         raise ValueError(f"crop.min_texture, {p.min_texture:g}: no crop of the {group} photographs has as much")
     names = [frames[0].path for frames, count in zip(items, counts, strict=True) if count]
     file.crops(group, np.concatenate(windows), p.side, names)
-    every = sum(len(grid(frames[0].height, frames[0].width, p)) for frames in items)
     figures = {f"{group}_crops": sum(counts), f"{group}_crops_left_out": every - sum(counts)}
     mean = np.average([frames[-1].mean for frames in items], axis=0, weights=counts).tolist()
     if "sharp" not in sides:
@@ -99,22 +98,6 @@ def write(
     worst = int(np.argmax(shifts))
     shifted = {"shift_mean": float(np.mean(shifts)), "shift_max": shifts[worst], "shift_worst": items[worst][0].path}
     return figures | {"mean_sharp": mean, **shifted, "shift_over_1px": sum(shift > 1 for shift in shifts)}
-
-
-def matching_curves(
-    root: Path, frames: list[Frame], mean: list[float], p: CropParams, workers: int
-) -> tuple[np.ndarray, list[float]]:
-    """The curves that give the photographs' crops this mean colour, and the mean after them."""
-
-    def measure(frame: Frame) -> tuple[np.ndarray, int]:
-        image = load_frame(root, frame)
-        return match_color.levels(image), len(textured(image, p))
-
-    measured = progress(ordered(measure, frames, workers), desc="colors", unit="frame", total=len(frames))
-    levels, counts = zip(*measured, strict=True)
-    shares = np.average(levels, axis=0, weights=counts if any(counts) else None)
-    curves = match_color.matching(shares, np.array(mean))
-    return curves, (shares * curves).sum(axis=1).tolist()
 
 
 app = utils.app(main)

@@ -33,7 +33,7 @@ def main(
     if weights == "imagenet":
         needs |= download.missing(archives.vgg19, "archives.vgg19", unpack=False)
     if p.source == "gopro":  # of other pairs the sizes are known when they are listed, to build_h5
-        needs |= disk.h5_files(disk.GOPRO, [], crop, settings.value(values, "synthesize.noise_maps", int))
+        needs |= disk.gopro(crop, settings.value(values, "synthesize.noise_maps", int))
     utils.enough_disk(needs, out)
     warnings.filterwarnings("ignore", module=r"PIL\.")  # of odd files; photos.read notes the conversions that matter
 

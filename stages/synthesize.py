@@ -12,8 +12,9 @@ import torch
 from pydantic import NonNegativeFloat, PositiveInt
 
 from dbgan import checkpoint, distributed, outputs, settings, tracking, utils
-from dbgan.data import camera_shake, development, h5
+from dbgan.data import camera_shake, development, disk, h5
 from dbgan.models.build import BLUR
+from dbgan.models.camera import Camera
 from dbgan.panels import evenly
 from dbgan.synthesis import PROBED, Bgan, Made, oracle
 
@@ -25,6 +26,7 @@ class SynthesizeParams(settings.Params):
     source: Literal["bgan", "oracle"]
     noise_maps: PositiveInt  # blurs of each sharp training crop, each with a noise map of its own
     batch: PositiveInt  # crops blurred at once
+    highlights: bool  # white pixels are taken for so much light that BGAN's blurs have as many of them as the real ones
     noise: bool  # as much noise is added as gives BGAN's blurs the noise level of the real ones
     jpeg: bool  # BGAN's blurs are stored with the quantisation tables of the real photographs
     min_change: NonNegativeFloat  # levels of 255; a BGAN that changes its input by less is refused
@@ -46,6 +48,8 @@ def main(
     outputs.log_device(device, "float32")
     file = h5.Reader(crops, "paired/sharp")
     count = file.length("paired/sharp")
+    needs = disk.synthetic(count, p.noise_maps, file.rows("paired/sharp", 0).shape[0])
+    utils.enough_disk({out.name: needs}, out)
     figures: dict[str, float] = {"synthetic_crops": count * p.noise_maps}
     make: Callable[..., Iterator[Made]]
     jobs: Sequence
@@ -54,15 +58,20 @@ def main(
         jobs = sorted(set(file.windows("paired/sharp")[:, 0].tolist()))
     else:
         tables = development.tables_of(file).to(device) * p.jpeg
-        made = Bgan(checkpoint.load(bgan, BLUR).to(device), file, tables, common.seed)
+        network = checkpoint.load(bgan, BLUR).to(device)
+        made = Bgan(network, file, tables, common.seed)
+        real = "real/blurred" in file
         with torch.inference_mode(), utils.out_of_memory("lower synthesize.batch"):
+            if p.highlights and real and isinstance(network, Camera):  # other networks see no more than white
+                made.match_highlights(network)
+                figures["headroom"] = network.headroom
             figures["change"] = change = made.change()
             if change < p.min_change:
                 advice = "train it with other weights (docs/training.md), or set synthesize.min_change: 0"
                 hardly = f"BGAN hardly blurs, it changes its input by {change:.2f} levels of 255"
                 raise ValueError(f"{bgan}: {hardly}; {advice}")
-            if p.noise and "real/blurred" in file:
-                made.match([file.rows("real/blurred", k) for k in evenly(file.length("real/blurred"), PROBED)])
+            if p.noise and real:
+                made.match_noise([file.rows("real/blurred", k) for k in evenly(file.length("real/blurred"), PROBED)])
         figures["added_noise"] = made.noise
         make = partial(made.made, maps=p.noise_maps)
         jobs = [range(start, min(start + p.batch, count)) for start in range(0, count, p.batch)]

@@ -85,6 +85,23 @@ def test_figures_of_what_is_done_are_collected(collected):
     assert math.isnan(first["psnr_real"])
 
 
+def test_rows_of_experiments_that_are_not_done_here_stay_and_others_are_replaced(collected, tmp_path):
+    """The shares are of all rows: (22.2 - 22) / (22.5 - 22) with a new baseline between older rows."""
+    names = [f"ablation-{variant}-119" for variant in ("mix-0", "baseline", "oracle")]
+    done = {name: files(name) for name in names}
+    for name, value in zip(names, (22.0, 22.4, 22.5), strict=True):
+        done[name]["metrics/evaluate.json"] |= {"psnr_real": value}
+    first, _ = table.with_earlier(collected(done), tmp_path / "figures.csv")
+    first.to_csv(tmp_path / "figures.csv", index=False)
+    again = files(names[1])
+    again["metrics/evaluate.json"] |= {"psnr_real": 22.2}
+    found, kept = table.with_earlier(collected({names[1]: again}), tmp_path / "figures.csv")
+    assert kept == 2
+    assert found["variant"].tolist() == ["baseline", "mix-0", "oracle"]  # as in the plan
+    assert found["psnr_real"].tolist() == [22.2, 22.0, 22.5]
+    assert found["oracle_share"][0] == pytest.approx(0.4)
+
+
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
@@ -149,7 +166,7 @@ def test_the_share_of_the_oracles_gain_is_taken_seed_by_seed(collected):
             if value:
                 done[f"ablation-{variant}-{seed}"] = files(f"ablation-{variant}-{seed}")
                 done[f"ablation-{variant}-{seed}"]["metrics/evaluate.json"] |= {"psnr_real": value}
-    found = collected(done)
+    found, _ = table.with_earlier(collected(done), Path("nothing.csv"))
     of_baseline = found[found["variant"] == "baseline"].set_index("seed")["oracle_share"]
     assert of_baseline[118] == pytest.approx(0.5) and of_baseline[119] == pytest.approx(0.5)
     assert of_baseline.isna().tolist() == [False, False, True]

@@ -100,7 +100,7 @@ def test_a_script_shows_the_command_that_runs_it():
 def test_only_photos_converts_between_levels_and_floats():
     """x / 255 and x * 255 stand nowhere else; a constant such as SSIM's (0.01 * 255) ** 2 converts no image.
 
-    But the curves of match_color are tables of levels, JPEG's quantisation is of levels, and a strength of noise, a
+    But JPEG's quantisation is of levels, and a strength of noise, a
     change and what realism measures are told in levels.
     """
 
@@ -115,7 +115,7 @@ def test_only_photos_converts_between_levels_and_floats():
         path.relative_to(ROOT).as_posix() for path in files if any(map(converts, ast.walk(ast.parse(path.read_text()))))
     }
     in_levels = {f"dbgan/{name}.py" for name in ("realism", "synthesis", "training/bgan", "data/development")}
-    assert found == {"dbgan/data/photos.py", "dbgan/data/match_color.py"} | in_levels
+    assert found == {"dbgan/data/photos.py"} | in_levels
 
 
 def test_stages_run_with_the_interpreter_beside_dvc_without_activation(tmp_path):

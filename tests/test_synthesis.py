@@ -7,11 +7,14 @@ from scipy.ndimage import gaussian_filter
 from torch import nn
 
 from dbgan.data import camera_shake, development, h5, photos
+from dbgan.models.camera import Camera, CameraConfig
 from dbgan.realism import noise_level
 from dbgan.synthesis import Bgan, oracle
 
 SIDE = 32
 WINDOWS = np.array([[k, y, x] for k in range(3) for y in (0, 8, 40) for x in (0, 5)])
+CAMERA = {"modes": 6, "reach": 8, "roll_deg": 0.0, "radius_px": 2.0, "focus_px": 0.8, "response_gamma": 2.2}
+CAMERA |= {"noise": 1e-3}
 NONE = torch.zeros(1, 2, 8, 8)
 COARSE = torch.full((1, 2, 8, 8), 30.0)
 
@@ -48,13 +51,34 @@ def test_matched_blurs_have_the_noise_of_real_ones(crops, strength):
     real = (sharp + noise).round().astype(np.uint8)
     made = Bgan(Brighter(), crops, NONE, 7)
     assert levels(made.probe()) < levels(real) - 0.5
-    made.match(real)
+    made.match_noise(real)
     assert levels(made.probe()) == pytest.approx(levels(real), abs=0.1)
     (_, blurs), *_ = made.made(range(18), 1)  # other draws
     assert levels(blurs) == pytest.approx(levels(real), abs=0.3)
     assert made.noise == pytest.approx(strength, rel=0.1)
-    made.match(sharp)
+    made.match_noise(sharp)
     assert made.noise == 0  # blurs have as much
+
+
+@pytest.mark.parametrize("headroom", [1.0, 4.0])
+def test_matched_lamps_are_as_bright_as_the_real_ones(tmp_path, photo, headroom):
+    camera = Camera(CameraConfig(**CAMERA))
+    with h5.create(tmp_path / "crops.h5") as file:
+        for k in range(8):
+            night = photo(k, 48, 48) // 4
+            night[20:28, 16:32] = 255  # a lamp
+            file.write(f"paired/sharp/{k:06}", night)
+            camera.headroom = headroom
+            sharp = photos.to_float(night[None])
+            with torch.no_grad():
+                seen = camera(sharp, camera.draw_noise(sharp, torch.Generator().manual_seed(k)))
+            file.write(f"real/blurred/{k:06}", photos.to_uint8(seen)[0])
+        for group in ("paired", "real"):
+            file.crops(group, np.array([[k, 8, 8] for k in range(8)]), SIDE, [*"abcdefgh"])
+    camera.headroom = 1.0
+    made = Bgan(camera, h5.Reader(tmp_path / "crops.h5"), NONE, 7)
+    made.match_highlights(camera)
+    assert camera.headroom == pytest.approx(headroom, rel=0.2)  # other paths of the hand
 
 
 def test_blurs_are_those_of_the_network_stored_as_jpeg_each_map_another(crops):

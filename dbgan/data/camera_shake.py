@@ -11,9 +11,8 @@ from scipy.ndimage import gaussian_filter1d
 from torch.nn import functional as F
 
 from dbgan.data.photos import to_float, to_uint8
+from dbgan.models.camera import white
 from dbgan.settings import Params
-
-WHITE = 0.98  # stored value from which a pixel counts as white
 
 
 def _ascending(limits: tuple[float, float]) -> tuple[float, float]:
@@ -94,12 +93,12 @@ def blur(sharp: np.ndarray, p: ShakeParams, rng: np.random.Generator) -> np.ndar
 
 def to_light(stored: torch.Tensor, p: ShakeParams) -> torch.Tensor:
     """The light that the camera stores as these values in [0, 1]; that of white pixels is `headroom`."""
-    white = stored.amin(1, keepdim=True) >= WHITE
+    lamps = white(stored)
     if p.contrast:
         grid = torch.linspace(0, 1, 4096)
         stored = torch.from_numpy(np.interp(stored, _curved(grid, p.contrast), grid).astype(np.float32))
     light = stored**p.response_gamma
-    return torch.where(white, p.headroom * light, light)
+    return torch.where(lamps, p.headroom * light, light)
 
 
 def _curved(value: torch.Tensor, contrast: float) -> torch.Tensor:

@@ -1,11 +1,12 @@
 """The crop rule: the grid of crops in a frame, and which of them have enough texture to learn from."""
 
+import math
 from collections.abc import Iterator
 from typing import Annotated
 
 import numpy as np
 from PIL import Image
-from pydantic import Field, PositiveInt
+from pydantic import Field, PositiveInt, model_validator
 
 from dbgan.settings import Params
 
@@ -14,7 +15,13 @@ class CropParams(Params):
     side: PositiveInt  # of a crop, pixels
     stride: PositiveInt  # distance from one crop to the next, pixels
     min_texture: Annotated[float, Field(ge=0, lt=128)]  # least standard deviation of a crop's luminance, 8-bit levels
-    match_color: bool  # real blurred photographs get the mean colour of the sharp ones, see match_color.py
+    real_short_side: PositiveInt | None  # real photographs are reduced to that many pixels on it; null: to none
+
+    @model_validator(mode="after")
+    def _holds_a_crop(self) -> "CropParams":
+        if self.real_short_side and self.real_short_side < self.side:
+            raise ValueError(f"real_short_side must be at least side, {self.side}")
+        return self
 
 
 def grid(height: int, width: int, p: CropParams) -> list[tuple[int, int]]:
@@ -24,6 +31,16 @@ def grid(height: int, width: int, p: CropParams) -> list[tuple[int, int]]:
         return []
     rows, columns = (sorted({*range(0, length - p.side, p.stride), length - p.side}) for length in (height, width))
     return [(y, x) for y in rows for x in columns]
+
+
+def reduced(photograph: np.ndarray, p: CropParams) -> np.ndarray:
+    """A real photograph (H, W, 3) uint8 at the scale of the sharp ones: its short side is `real_short_side` at most."""
+    height, width = photograph.shape[:2]
+    share = (p.real_short_side or math.inf) / min(height, width)
+    if share >= 1:
+        return photograph
+    size = round(width * share), round(height * share)
+    return np.asarray(Image.fromarray(photograph).resize(size, Image.Resampling.HAMMING))
 
 
 def cut(frame: np.ndarray, corners: list[tuple[int, int]], side: int) -> Iterator[np.ndarray]:

@@ -19,6 +19,7 @@ POINTS = 48  # of a path
 PEN_PX = 0.5  # standard deviation of the Gaussian pen that draws it
 DISC_REACH = 5  # pixels; a larger disc out of focus is cut off
 DARKEST = 1e-3  # value of a pixel: the response curve is infinitely steep at 0
+WHITE = 0.98  # value from which a pixel counts as white
 
 
 class CameraConfig(Params):
@@ -41,6 +42,7 @@ class Camera(NoiseDriven):
     middle.
     """
 
+    headroom = 1.0  # how much brighter than white the light of white pixels is taken to be; `synthesize` finds it
     multiple = 128  # pixels between two kernels: tiles of a large photograph start at a multiple of it
 
     def __init__(self, config: CameraConfig) -> None:
@@ -69,6 +71,7 @@ class Camera(NoiseDriven):
     def forward(self, sharp: Tensor, noise: Tensor) -> Tensor:
         with torch.autocast(sharp.device.type, enabled=False):
             light = (self.log_gamma.exp() * sharp.float().clamp(DARKEST, 1).log()).exp()
+            light = torch.where(white(sharp), self.headroom * light, light)
             blurred = self.blur(light, noise).clamp(0, 1)
             # Shot noise grows with the root of the light; read noise is there in the dark, too.
             deviation = ((2 * self.log_shot).exp() * blurred + (2 * self.log_read).exp()).sqrt()
@@ -125,6 +128,11 @@ class Camera(NoiseDriven):
         at = lags(DISC_REACH, z)
         disc = (radius + 0.5 - torch.hypot(at[:, None], at)).clamp(0, 1)
         return disc / disc.sum((1, 2), keepdim=True)
+
+
+def white(stored: Tensor) -> Tensor:
+    """Where a photograph (N, 3, H, W) in [0, 1] is white, (N, 1, H, W): its light may have been any amount more."""
+    return stored.amin(1, keepdim=True) >= WHITE
 
 
 def start(value: float) -> nn.Parameter:

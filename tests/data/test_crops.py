@@ -7,7 +7,7 @@ from dbgan.data import crops
 
 
 def params(side: int, stride: int, min_texture: float = 0.0) -> crops.CropParams:
-    return crops.CropParams(side=side, stride=stride, min_texture=min_texture, match_color=False)
+    return crops.CropParams(side=side, stride=stride, min_texture=min_texture, real_short_side=None)
 
 
 @pytest.mark.parametrize(

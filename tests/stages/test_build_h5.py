@@ -50,7 +50,7 @@ def test_crops_are_those_of_the_photographs(place):
 
 
 def test_any_number_of_workers_gives_the_same_bytes(place, monkeypatch):
-    root = place({"crop.match_color": True})
+    root = place()
     made = set()
     for workers in ("0", "5"):
         monkeypatch.setenv("DBGAN_WORKERS", workers)
@@ -88,31 +88,41 @@ def test_shift_over_1px_are_counted_and_the_worst_is_named(place):
     assert found["shift_max"] == pytest.approx(5, abs=1)
 
 
-def test_real_blur_gets_the_mean_colour_of_the_sharp_photographs(place):
-    root = place()
-    for i in range(2):
-        yellow = photo(root, f"real_blur/{i}.png") * [1, 1, 0.7]
-        Image.fromarray(yellow.astype(np.uint8)).save(root / "photos" / "real_blur" / f"{i}.png")
+def test_means_are_those_of_the_photographs(place):
     _, found = built(place())
-    sharp = crops(root, "paired/sharp")
+    root = Path()
     for domain, paths in (("sharp", [f"train/sharp/{i}" for i in range(4)]), ("real", ["real_blur/0", "real_blur/1"])):
         means = [photo(root, f"{path}.png").mean((0, 1)) for path in paths]
         assert found[f"mean_{domain}"] == pytest.approx(np.mean(means, axis=0), abs=0.01)
-    assert "mean_real_matched" not in found
-    _, found = built(place({"crop.match_color": True}))
-    assert found["mean_real"][2] < found["mean_sharp"][2] - 25
-    assert found["mean_real_matched"] == pytest.approx(found["mean_sharp"], abs=0.3)
-    for channel in range(3):  # the rows in the middle are in two crops each, and count twice
-        assert crops(root, "real/blurred")[..., channel].mean() == pytest.approx(found["mean_sharp"][channel], abs=3)
-    assert np.array_equal(crops(root, "paired/sharp"), sharp)
 
 
-@pytest.mark.parametrize("match", [False, True])
-def test_real_blur_without_any_texture_is_refused(place, match):
+def test_real_photographs_that_are_larger_than_the_sharp_ones_are_reduced_to_their_scale(place):
+    """Against Pillow's own reduction by 2; a JPEG's blocks are gone then, and the pairs stay as they are."""
+    root = place()
+    large = np.kron(photo(root, "real_blur/0.png"), np.ones((2, 2, 1), np.uint8))  # 144 x 128
+    (root / "photos" / "real_blur" / "0.png").unlink()
+    Image.fromarray(large).save(root / "photos" / "real_blur" / "0.jpg", quality=60)
+    small = photo(root, "real_blur/1.png")  # 72 x 64: a pixel on each side is no reduction
+    _, found = built(place({"scales.sample.crop.real_short_side": 64}))
+    assert found["real_crops"] == found["paired_crops"] / 2 == 4
+    halved = np.asarray(Image.fromarray(photo(root, "real_blur/0.jpg")).reduce(2)).astype(int)
+    first = h5.Reader(root / "data" / "crops.h5").photograph("real/blurred", 0)
+    assert np.abs(first - halved).max() <= 16 and np.abs(first - halved).mean() < 2  # another filter
+    assert np.array_equal(crops(root, "real/blurred")[2:], [small[y : y + 64] for y in (0, 8)])
+    assert not crops(root, "real/jpeg").any()
+    ends_in_one_line(
+        place({"scales.sample.crop.real_short_side": 63}),
+        "build_h5",
+        "crop",
+        "real_short_side must be at least side, 64",
+    )
+
+
+def test_real_blur_without_any_texture_is_refused(place):
     root = place()
     for i in range(2):
         Image.fromarray(np.full((72, 64, 3), 99, np.uint8)).save(root / "photos" / "real_blur" / f"{i}.png")
-    root = place({"crop.min_texture": 5.0, "crop.match_color": match})
+    root = place({"crop.min_texture": 5.0})
     ends_in_one_line(root, "build_h5", "crop.min_texture, 5", "real")
 
 

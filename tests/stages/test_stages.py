@@ -64,7 +64,7 @@ def test_crops_and_blurs_are_as_many_as_the_parameters_say(chain):
     assert photographs.items() <= metrics["download"].items()
     crops = {"paired_crops": 8, "paired_crops_left_out": 0, "real_crops": 4, "real_crops_left_out": 0}
     assert crops.items() <= metrics["build_h5"].items()
-    assert metrics["synthesize"].keys() == {"synthetic_crops", "change", "added_noise"}
+    assert metrics["synthesize"].keys() == {"synthetic_crops", "change", "headroom", "added_noise"}
     assert metrics["synthesize"]["synthetic_crops"] == 16
     for training in ("train_bgan", "pretrain", "finetune"):
         assert metrics[training]["step"] == 4
