@@ -3,7 +3,7 @@ PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 PYTEST = OMP_NUM_THREADS=1 python -m pytest -n auto --dist loadfile
 
-.PHONY: repro test test-slow test-all check format deps bench ablations gallery ui
+.PHONY: repro test test-slow test-all check format deps bench rehearsal ablations gallery ui
 
 repro: .venv/installed
 	dvc repro
@@ -32,6 +32,9 @@ deps: .venv/installed  # dvc.yaml: the code that each stage depends on
 
 bench: .venv/installed
 	python -m benchmarks
+
+rehearsal: .venv/installed  # the seven stages at the paper's scale, two updates each: an hour and more on two cores
+	python -m tests.rehearsal docs/scaling.md
 
 ablations: .venv/installed  # hours; what is done is not done again
 	python -m ablations.run
