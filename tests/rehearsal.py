@@ -1,9 +1,9 @@
 """The seven stages at the paper's scale, once, on a handful of frames: python -m tests.rehearsal docs/scaling.md
 
 Networks, losses and data path are those of `scale: paper`, photographs have GoPro's size and the camera-shake
-simulator's blur; a training takes two updates, after one that is tried. It works in a temporary folder, prints what each
-stage took, and writes it as a table into the Markdown file. VGG-19 has random weights at its full width: its file is a
-download.
+simulator's blur; a training takes two updates, after one that is tried. It works in a temporary folder, prints what
+each stage took, and writes it as a table into the Markdown file. VGG-19 has random weights at its full width: its file
+is a download.
 """
 
 import argparse
