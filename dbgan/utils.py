@@ -130,6 +130,14 @@ def atomic_write(path: Path) -> Iterator[Path]:
         _remove(part)
 
 
+def link(source: Path, target: Path) -> None:
+    """A second name for the file, or a copy on another disk or one that has no links."""
+    try:
+        target.hardlink_to(source)
+    except OSError:
+        shutil.copyfile(source, target)
+
+
 def enough_disk(needs: Mapping[str, float | None], folder: Path) -> None:
     """One line on the bytes that will be written at `folder` or below (None: not known) and on what is free there;
     OSError where that is less."""

@@ -1,7 +1,6 @@
 """The command part that all training stages share: parameters, device, tracking, resuming, writing."""
 
 import copy
-import re
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +9,7 @@ import torch
 from dbgan import checkpoint, distributed, outputs, settings, tracking, utils
 from dbgan.data.batches import Batches, stream
 from dbgan.training.loop import Training, TrainParams, adam, autocast, backward, distributed_shard, fit, ready
-from dbgan.training.state import Row, unfinished
-
-PROJECT = Path(__file__).parents[2]
+from dbgan.training.state import Row, code, unfinished
 
 
 class Job:
@@ -83,10 +80,3 @@ def try_update(training: Training, p: TrainParams, data: Batches, device: torch.
         backward(trial, group, list(shard), p.steps)
         for name, network in networks.items():
             adam(network, p, name).step()
-
-
-def code(stage: str, network: str) -> dict[str, str]:
-    """The digests of the source files that the result of a stage depends on, as dvc.yaml lists them."""
-    listed = settings.read(PROJECT / "dvc.yaml")["stages"][stage]["deps"]
-    paths = [re.sub(r"\$\{.*\}", network, dep) for dep in listed]
-    return {path: utils.sha256(PROJECT / path) for path in paths if path.endswith(".py")}
