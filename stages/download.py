@@ -9,7 +9,7 @@ from dbgan.data.camera_shake import ShakeParams
 from dbgan.data.crops import CropParams
 from dbgan.data.download import Archives
 
-USED = ["seed", "data", "pair_camera", "real_camera", "archives", "perceptual"]
+USED = ["seed", "data", "pair_camera", "real_camera", "archives", "perceptual.weights"]
 
 
 def main(

@@ -67,10 +67,11 @@ def missing(archive: Archive, key: str, unpack: bool) -> dict[str, float | None]
     if archive.path:
         return {}
     out, size = _cached(archive.file), archive.gb and archive.gb * 1e9
+    if unpack and _cached(f"{key.rpartition('.')[2]}-{_recorded(out)[:16]}").is_dir():
+        return {}
     begun = sum(part.stat().st_size for part in out.parent.glob(f"{out.name}*.part"))
     needs = {} if out.is_file() else {f"download of {out.name}": size and max(size - begun, 0)}
-    folder = _cached(f"{key.rpartition('.')[2]}-{_recorded(out)[:16]}")
-    return needs | ({f"{out.name} unpacked": size} if unpack and not folder.is_dir() else {})
+    return needs | ({f"{out.name} unpacked": size} if unpack else {})
 
 
 def unpacked(archive: Archive, key: str) -> Path:

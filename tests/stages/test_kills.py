@@ -37,7 +37,9 @@ def train(stage: str, folder: Path, die_at: tuple[str, int] | None, seen) -> Non
     changes = []
 
     def watch(event: str, arguments: tuple) -> None:
-        if event not in WRITING or not str(arguments[0]).startswith((str(folder), "data", "models", "metrics", "state.")):
+        if event not in WRITING or not str(arguments[0]).startswith(
+            (str(folder), "data", "models", "metrics", "state.")
+        ):
             return
         if event == "open" and not set(str(arguments[1])) & set("wxa"):
             return
