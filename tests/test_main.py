@@ -162,6 +162,25 @@ def test_whatever_is_wrong_with_a_name_costs_one_line_at_most(place, photo):
     assert files(place / "pairs/blur") == files(place / "pairs/sharp") == sorted(blurred)
 
 
+def test_format_and_what_heic_becomes_without_it(place, photo):
+    for name in ("IMG_1.HEIC", "c.avif", "d.webp"):
+        Image.fromarray(photo(0)).save(place / "in" / name)
+    assert run("deblur in --out out").exit_code == 0
+    assert files(place / "out") == ["IMG_1.jpg", "a.png", "b.png", "c.avif", "d.webp"]
+    assert run("deblur in --out tiffs --format tiff").exit_code == 0
+    assert files(place / "tiffs") == [f"{stem}.tif" for stem in ("IMG_1", "a", "b", "c", "d")]
+    assert np.array_equal(photos.read(place / "tiffs/a.tif")[0], photo(0))
+    assert run("blur in/IMG_1.HEIC --out pairs").exit_code == 0
+    assert run("blur in/a.png --out pairs --format webp").exit_code == 0
+    names = ("IMG_1_0.jpg", "a_0.webp")
+    assert files(place / "pairs") == [f"{half}/{name}" for half in ("blur", "sharp") for name in names]
+    assert Image.open(place / "pairs/sharp/a_0.webp").format == "WEBP"
+    Image.fromarray(photo(0)).save(place / "in/IMG_1.jpg")
+    result = run("deblur in --out out --force")
+    clash = "in/IMG_1.HEIC and in/IMG_1.jpg: both would become out/IMG_1.jpg"
+    assert (result.exit_code, result.stderr.count(clash)) == (1, 2)
+
+
 def test_names_that_differ_in_suffix_or_case_alone_become_pairs_of_their_own(place, photo):
     for number, name in enumerate(["IMG_1.jpg", "IMG_1.png", "img_1.png"]):
         Image.fromarray(photo(number)).save(place / "in" / name)

@@ -43,6 +43,7 @@ UPRIGHT = {  # by its value: what turns an image (H, W, C) upright
 }
 TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # how such files begin
 JPEG2000_SIZE, DEPTH_AT = b"\xff\x4f\xff\x51", 42  # its header begins so; there is the first channel's depth less 1
+AVIF_BITS = (8, 8, 10, 12)  # by two flags among its decoder's settings
 PLAIN = (0, 1, 2)  # TIFF's kinds of colour that are grey or RGB
 NO_RGB = ("CMYK", "YCbCr", "LAB", "HSV")
 GAIN_MAP = (b"hdrgm:", b"HDRGainMap", b":ts:21496", b"tmap", b"hdrgainmap")  # signs of a second picture for HDR screens
@@ -65,13 +66,13 @@ class Picture(NamedTuple):
     pixels: np.ndarray  # (H, W, 3) RGB or (H, W, 1) grey, uint8 or uint16 over its whole range
     alpha: np.ndarray  # (H, W, 1), or (H, W, 0) without transparency, the same type
     icc: bytes | None  # colour profile, also one made of numbers that the file gives; without: sRGB
-    hdr: str  # PQ or HLG, which no profile describes, or ""
+    hdr: bytes  # primaries and curve by H.273's numbers, where the curve is PQ or HLG, which no profile describes
     turned: bool  # to stand upright
     notes: list[str]  # what is left out or changed
     form: str  # Pillow's name of the file's format
     mode: str  # Pillow's name of the pixels' kind in the file
     sampling: int  # of a JPEG's colours, as Pillow numbers it
-    info: dict[Any, Any]  # Pillow's of the file; of a TIFF file also "ifd", where the directory of the picture is
+    info: dict[Any, Any]  # Pillow's; of AVIF too "bit_depth", of TIFF "ifd", where the picture's directory is
 
 
 class Unreadable(ValueError):
@@ -97,6 +98,11 @@ def to_levels(image: Tensor, dtype: np.dtype | type) -> np.ndarray:
 
 def to_uint8(image: Tensor) -> np.ndarray:
     return to_levels(image, np.uint8)
+
+
+def to_8_bits(levels: np.ndarray) -> np.ndarray:
+    """uint16 -> uint8, to the nearest level."""
+    return ((levels + np.uint32(128)) // 257).astype(np.uint8)
 
 
 def find(folder: Path) -> list[Path]:
@@ -152,10 +158,10 @@ def to_srgb(path: Path, picture: Picture) -> tuple[np.ndarray, str]:
     """What networks see of a photograph, (H, W, 3) uint8, and a note of what was converted."""
     pixels, notes = picture.pixels, [*picture.notes]
     if picture.hdr:
-        raise Unreadable(path, f"HDR colours by {picture.hdr} are not read; convert it to sRGB")
+        raise Unreadable(path, f"HDR colours by {HDR[picture.hdr[1]]} are not read; convert it to sRGB")
     grey, deep = pixels.shape[2] == 1, pixels.dtype == np.uint16
     if deep:
-        pixels = ((pixels + np.uint32(128)) // 257).astype(np.uint8)
+        pixels = to_8_bits(pixels)
         notes.append("16-bit grey read as 8-bit RGB" if grey else "16 bits read as 8")
     if picture.alpha.size:
         notes.append("transparency dropped")
@@ -231,9 +237,7 @@ def _cut(image: Any, bits: int, levels: np.ndarray, file: IO[bytes]) -> str:
     """What a photograph has beyond its levels: more bits, and a second picture for HDR screens."""
     parts = [image.info.get("xmp"), *(content for _, content in getattr(image, "applist", []))]
     if image.format in ("AVIF", "HEIF"):
-        parts += [(content := _content(file))[:64], repr(image.info.get("aux")).encode()]
-        if image.format == "AVIF":  # two flags among its decoder's settings
-            bits = (8, 8, 10, 12)[content[content.find(b"av1C") + 6] >> 5 & 3]
+        parts += [_content(file)[:64], repr(image.info.get("aux")).encode()]
     gain_map = any(sign in part for part in parts if isinstance(part, bytes) for sign in GAIN_MAP)
     cut = f"{bits} bits cut to 8" if bits > 8 and levels.dtype == np.uint8 else ""
     return ", ".join(filter(None, (cut, "its HDR gain map is left out" if gain_map else "")))
@@ -305,6 +309,14 @@ def _levels(image: Any, file: IO[bytes], decoder: str, _: Any, start: int, optio
         content = _content(file)
         if (bits := (content[content.find(JPEG2000_SIZE) + DEPTH_AT] & 127) + 1) > 8:
             return _scaled(np.atleast_3d(imagecodecs.jpeg2k_decode(content)), 2**bits - 1)
+    if image.format == "AVIF":
+        content = _content(file)
+        image.info["bit_depth"] = bits = AVIF_BITS[content[content.find(b"av1C") + 6] >> 5 & 3]
+        if bits > 8:
+            return _scaled(np.atleast_3d(imagecodecs.avif_decode(content, index=0)), 2**bits - 1)
+    if image.format == "HEIF" and (bits := image.info["bit_depth"]) > 8 and image.mode != "RGBa":
+        deep = pillow_heif.open_heif(file, convert_hdr_to_8bit=False, hdr_to_16bit=False)
+        return _scaled(np.atleast_3d(np.asarray(deep)), 2**bits - 1)
     if image.format == "PPM" and image.mode == "RGB" and isinstance(options, tuple) and options[-1] > 255:
         content, shape = _content(file)[start:], (image.height, image.width, 3)
         plain = decoder == "ppm_plain"  # figures as text
@@ -326,8 +338,8 @@ def _levels(image: Any, file: IO[bytes], decoder: str, _: Any, start: int, optio
     return levels, f"{image.mode} read as RGB" if image.mode in NO_RGB else ""
 
 
-def _colours(image: Any, file: IO[bytes]) -> tuple[bytes | None, str, str]:
-    """A photograph's profile, PQ or HLG, and a doubt. Without a profile the numbers that its file gives make one."""
+def _colours(image: Any, file: IO[bytes]) -> tuple[bytes | None, bytes, str]:
+    """A photograph's profile, HDR colours' numbers, and a doubt. Without a profile the file's numbers make one."""
     icc, chunks, codes = image.info.get("icc_profile"), {}, b""
     if image.format == "PNG":
         chunks = dict(png_chunks(file))
@@ -336,10 +348,14 @@ def _colours(image: Any, file: IO[bytes]) -> tuple[bytes | None, str, str]:
         content = _content(file)
         if (at := content.find(b"colrnclx") + 8) > 7:
             codes = content[at + 1 : at + 4 : 2]
+    elif image.format == "JPEG2000":  # Pillow reads no profile of such files
+        header = (content := _content(file))[: content.find(JPEG2000_SIZE)]
+        if (at := header.find(b"colr")) > 0 and header[at + 4] in (2, 3):
+            icc = header[at + 7 : at - 4 + int.from_bytes(header[at - 4 : at])]
     if len(codes) == 2 and codes[1] in HDR:
-        return icc, HDR[codes[1]], ""
+        return icc, codes, ""
     if icc or image.mode not in ("RGB", "RGBA", "P"):
-        return icc, "", ""
+        return icc, b"", ""
     white, primaries, curve, doubt = D65, PRIMARIES[1], 2.2, ""
     if len(codes) == 2:
         if {codes[0]} - {2, *PRIMARIES} or {codes[1]} - {*SRGB_CURVES, *GAMMAS}:
@@ -351,9 +367,9 @@ def _colours(image: Any, file: IO[bytes]) -> tuple[bytes | None, str, str]:
         if numbers := image.info.get("chromaticity"):
             white, primaries = numbers[:2], numbers[2:]
     if np.allclose((*white, *primaries, curve / 10), (*D65, *PRIMARIES[1], 0.22), atol=0.003):
-        return None, "", doubt
+        return None, b"", doubt
     points = np.linspace(0, 1, 256, dtype=np.float32)
     levels = np.where(points > 0.04045, ((points + 0.055) / 1.055) ** 2.4, points / 12.92)  # sRGB's curve, called 2.2
     levels = levels if abs(curve - 2.2) < 0.03 else points**curve
     xyz = [*primaries[:2], 1, *primaries[2:4], 1, *primaries[4:], 1]
-    return imagecodecs.cms_profile("rgb", whitepoint=(*white, 1), primaries=xyz, transferfunction=levels), "", doubt
+    return imagecodecs.cms_profile("rgb", whitepoint=(*white, 1), primaries=xyz, transferfunction=levels), b"", doubt

@@ -19,8 +19,10 @@ from dbgan import checkpoint, outputs, utils
 from dbgan.data import photos
 from dbgan.use import inference, photo_files
 
+FORMAT = "Of the results; by default the photograph's own; JPEG for HEIC, PNG for GIF."
 Inputs = Annotated[list[str], typer.Argument(metavar="INPUT", help='Photographs, folders, or patterns ("*.jpg").')]
 Tile = Annotated[int, typer.Option(min=32, help="Pixels a side of the tiles: larger ones need more memory.")]
+Form = Annotated[photo_files.Format | None, typer.Option("--format", help=FORMAT)]
 Force = Annotated[bool, typer.Option("--force", help="Make results anew that are there already.")]
 
 Job = tuple[Path, list[Path], str]  # a photograph, the files that it becomes, and why it cannot
@@ -99,7 +101,7 @@ def each(all_jobs: list[Job], work: Work, force: bool, verb: str) -> None:
             kept += len(targets) - len(missing)
             if not missing:
                 continue
-            photo = photo_files.read(file)
+            photo = photo_files.read(file, targets[0])
             for target in missing:
                 pixels = work(photo, file, target)
                 with utils.atomic_write(target) as part:

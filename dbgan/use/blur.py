@@ -22,6 +22,7 @@ def main(
     variants: Annotated[int, typer.Option(min=1, help="Blurs of each photograph.")] = 1,
     seed: Annotated[int, typer.Option(help="Another seed, other blurs.")] = 0,
     model: Annotated[Path | None, typer.Option(help="Weights of another BGAN that this project trained.")] = None,
+    form: batch.Form = None,
     tile: batch.Tile = inference.TILE,
     force: batch.Force = False,
 ) -> None:
@@ -37,7 +38,7 @@ def main(
 
     def targets(path: Path, shared: bool) -> list[Path]:
         stem = path.name.replace(".", "_") if shared else path.stem  # pairs are told by their stems
-        return [out / "blur" / photo_files.written_as(path).with_stem(f"{stem}_{k}") for k in range(variants)]
+        return [out / "blur" / photo_files.written_as(path, form).with_stem(f"{stem}_{k}") for k in range(variants)]
 
     jobs = batch.jobs(inputs, out, targets)
     network = batch.network(model, "bgan.safetensors", BLUR)
@@ -48,9 +49,8 @@ def main(
         digest = hashlib.sha256(os.fsencode(f"{seed}/{name.as_posix()}")).digest()
         noise = partial(network.draw_noise, generator=torch.Generator().manual_seed(int.from_bytes(digest[:7])))
         pixels = restore(photo.pixels, noise=noise, name=target.name)
-        sharp = out / "sharp" / name.with_suffix(name.suffix if photo.turned else source.suffix)
-        with utils.atomic_write(sharp) as part:
-            if photo.turned:  # who reads pixels alone would get pairs of unlike sides
+        with utils.atomic_write(out / "sharp" / name) as part:
+            if photo.turned or source.suffix != name.suffix:  # who reads pixels alone would get pairs of unlike sides
                 photo_files.write(part, photo, photo.pixels)
             else:
                 try:

@@ -21,21 +21,24 @@ def main(
     model: Annotated[Path | None, typer.Option(help="Weights of another network that this project trained.")] = None,
     released: Annotated[tuple[str, Path] | None, typer.Option(metavar="NAME FILE", help=RELEASED)] = None,
     ensemble: Annotated[bool, typer.Option("--ensemble", help="Mean of eight turns: slower by as much.")] = False,
+    form: batch.Form = None,
     tile: batch.Tile = inference.TILE,
     force: batch.Force = False,
 ) -> None:
     """Deblur photographs.
 
-    Size, 16 bits, transparency, EXIF data and colour profile are kept. Exit code 0: all done, 1: some failed.
+    Size, 16 bits, transparency, EXIF data and colour profile are kept where the format can hold them. Exit code 0: all
+    done, 1: some failed.
 
     \b
     python -m dbgan deblur photo.jpg --out restored
     python -m dbgan deblur holidays "scans/*.tif" --out restored --ensemble
+    python -m dbgan deblur IMG_1.HEIC --out restored --format tiff
     python -m dbgan deblur photo.jpg --out restored --released nafnet NAFNet-GoPro-width64.pth
     """
     if model and released:
         raise typer.BadParameter("--model and --released: name one network, not two")
-    jobs = batch.jobs(inputs, out, lambda path, _: [out / photo_files.written_as(path)])
+    jobs = batch.jobs(inputs, out, lambda path, _: [out / photo_files.written_as(path, form)])
     network = authors_network(*released) if released else batch.network(model, "dbgan.safetensors", DEBLUR)
     restore = batch.restorer(network, tile, ensemble=ensemble)
     batch.each(jobs, lambda photo, source, target: restore(photo.pixels, name=source.name), force, "deblur")

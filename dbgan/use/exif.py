@@ -8,13 +8,11 @@ import struct
 from typing import Any
 
 MARK = b"Exif\0\0"  # before EXIF data in most formats
-ORIENTATION = 274
+DAMAGED = "damaged EXIF data are left out"
+ORIENTATION, CAMERA, MAKER_NOTE = 274, 0x8769, 0x927C
 # TIFF tags about the photograph and its camera; the others lay out the file, or hold layers of the blurred photograph.
 DESCRIPTIVE = {270, 271, 272, 274, 282, 283, 296, 305, 306, 315, 316, 18246, 33432, *range(40091, 40096)}
-INNER: dict[int, Any] = {
-    0x8769: {0xA005: {}},
-    0x8825: {},
-}  # directories: of the camera, in it of exchange; of the place
+INNER: dict[int, Any] = {CAMERA: {0xA005: {}}, 0x8825: {}}  # directories: in the camera's one of exchange; of the place
 SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 18: 8}  # bytes of each type
 
 Tags = dict[int, tuple[int, int, Any]]  # by number: type, count, and the value's bytes or an inner directory's Tags
@@ -41,11 +39,14 @@ def upright(exif: bytes, drop: bool = False) -> bytes:
     return MARK + bytes(data)
 
 
-def of_tiff(content: bytes, at: int) -> tuple[bytes, bool]:
-    """What the directory at `at` of a TIFF file says of photograph and camera, and whether some of it is damaged."""
+def of_tiff(content: bytes, at: int) -> tuple[bytes, list[str]]:
+    """What the directory at `at` of a TIFF file says of photograph and camera, and what is lost of it."""
     damaged: list[int] = []
     tags = read(content, at, damaged)
-    return (header(_order(content), 8) + directory(tags, _order(content), 8)) if tags else b"", bool(damaged)
+    notes = [DAMAGED] if damaged else []
+    if MAKER_NOTE in tags.get(CAMERA, (0, 0, {}))[2]:  # with offsets that may count from the start of the file
+        notes.append("its maker note may have become unreadable")
+    return (header(_order(content), 8) + directory(tags, _order(content), 8)) if tags else b"", notes
 
 
 def read(content: bytes, at: int, damaged: list[int], wanted: set[int] = DESCRIPTIVE, inner: Any = INNER) -> Tags:
