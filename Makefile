@@ -34,7 +34,7 @@ bench: .venv/installed
 	python -m benchmarks
 
 rehearsal: .venv/installed  # the seven stages at the paper's scale, two updates each: an hour and more on two cores
-	python -m tests.rehearsal docs/scaling.md
+	python -m tests.rehearsal docs/scaling.md --accumulate 1
 
 ablations: .venv/installed  # hours; what is done is not done again
 	python -m ablations.run
