@@ -60,7 +60,7 @@ def log_cpu(threads: int, scale: str) -> None:
     """The line of a stage that computes on the CPU alone; with it what the later ones will lack."""
     log(f"device: {cpu_name()}, threads: {threads}, processes: 1")
     if scale == "paper" and not (torch.cuda.is_available() or os.environ.get("DBGAN_DEVICE")):
-        log(f"{no_gpu()} in the stages that train; this one needs none")
+        log(f"device: {no_gpu()}; this stage needs none, those that train do")
 
 
 def cpu_name() -> str:
