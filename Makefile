@@ -3,7 +3,7 @@ PYTHON ?= python3
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 PYTEST = OMP_NUM_THREADS=1 python -m pytest -n auto --dist loadfile
 
-.PHONY: repro test test-slow test-all check format deps bench gpu ablations gallery ui
+.PHONY: repro test test-slow test-all check format deps bench gpu rehearsal ablations gallery ui
 
 repro: .venv/installed
 	dvc repro
@@ -36,6 +36,9 @@ bench: .venv/installed
 MINUTES ?= 30
 gpu:  # tests and times the trainings on a GPU, needs neither DVC nor MLflow
 	python3 -m benchmarks.gpu data/crops.h5 --minutes $(MINUTES)
+
+rehearsal: .venv/installed  # the seven stages at the paper's scale, two updates each: an hour and more on two cores
+	python -m tests.rehearsal docs/scaling.md --accumulate 1
 
 ablations: .venv/installed  # hours; what is done is not done again
 	python -m ablations.run

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from torch import Tensor  # imported when it is needed, so that --help is fast
@@ -100,10 +100,10 @@ def from_main(find: Callable[[], Result]) -> Result:
     return found[0]
 
 
-def gather_map(function: Callable[[Item], Result], items: Sequence[Item], watch: Callable = iter) -> list[Result]:
-    """[function(item) for item in items], sharded over all processes: at the main one all results, in the order of
-    `items`, at the others none. `watch` wraps this process's shard, e.g. in a progress bar."""
-    shard = [function(item) for item in watch(items[rank() :: world_size()])]
+def gather_map(function: Callable[[Item], Any], items: Sequence[Item], over: Callable = map) -> list:
+    """The results of `function` over `items`, sharded over all processes: at the main one all, in the order of `items`,
+    at the others none. `over`: another map for this process's shard, e.g. one with a progress bar."""
+    shard = list(over(function, items[rank() :: world_size()]))
     if world_size() == 1:
         return shard
     import torch.distributed as dist

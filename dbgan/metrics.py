@@ -3,19 +3,23 @@
 Photographs are (H, W, 3) uint8 RGB. A network is a function from such a photograph to one of the same size.
 """
 
-from collections.abc import Callable, Iterable
+import math
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 
 import numpy as np
-from scipy.ndimage import gaussian_filter
+from scipy.ndimage import gaussian_filter, gaussian_filter1d
 from scipy.stats import wasserstein_distance
 from skimage.color import deltaE_ciede2000, rgb2lab
 from skimage.measure import blur_effect
-from skimage.metrics import peak_signal_noise_ratio, structural_similarity
+from skimage.metrics import peak_signal_noise_ratio
 
 Photo = np.ndarray
 Network = Callable[[Photo], Photo]
 
-SIGMA, TRUNCATE = 1.5, 3.5  # SSIM's Gaussian window: 11 taps
+SIGMA, TRUNCATE, RADIUS = 1.5, 3.5, 5  # SSIM's Gaussian window: 11 taps
+ACROSS = gaussian_filter1d(np.eye(3), SIGMA, axis=0, mode="nearest", truncate=TRUNCATE)  # (3, 3): across the channels
+STRIP = 64  # rows compared at once
 COLOR_SHIFT = ("color_shift_r", "color_shift_g", "color_shift_b")
 SIMULATED = ("psnr_real_blurred", "psnr_real_pretrained", "psnr_real")
 REAL = ("blur_effect_real_before", "blur_effect_real_after")
@@ -35,42 +39,73 @@ def psnr(image: Photo, reference: Photo) -> float:
 def ssim(image: Photo, reference: Photo) -> float:
     """SSIM as the field's tables have it: MATLAB's ssim() on RGB, one 3-D 11x11x11 Gaussian window over the
     H x W x 3 volume, borders replicated, mean over all positions."""
-    x, y = image.astype(np.float64), reference.astype(np.float64)
-
-    def local_mean(volume: np.ndarray) -> np.ndarray:
-        return gaussian_filter(volume, SIGMA, mode="nearest", truncate=TRUNCATE)
-
-    c1, c2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
-    mean_x, mean_y = local_mean(x), local_mean(y)
-    var_x, var_y = local_mean(x * x) - mean_x**2, local_mean(y * y) - mean_y**2
-    covariance = local_mean(x * y) - mean_x * mean_y
-    top = (2 * mean_x * mean_y + c1) * (2 * covariance + c2)
-    return float((top / ((mean_x**2 + mean_y**2 + c1) * (var_x + var_y + c2))).mean())
+    return ssims([image], reference)[0][0]
 
 
 def ssim_2d(image: Photo, reference: Photo) -> float:
     """SSIM in its other convention: a 2-D 11x11 Gaussian window on each channel, valid region only, mean of the three.
     It differs widely from `ssim`."""
-    return float(
-        structural_similarity(
-            reference, image, channel_axis=-1, gaussian_weights=True, sigma=SIGMA, use_sample_covariance=False
-        )
-    )
+    return ssims([image], reference)[0][1]
+
+
+def ssims(images: Sequence[Photo], reference: Photo) -> list[tuple[float, float]]:
+    """`ssim` and `ssim_2d` of each image. They differ by the window's third dimension and the border alone, so both
+    come from the same local means along rows and columns, the reference's taken once: half the time of scikit-image's
+    and of a 3-D filter. By strips of rows, so that memory does not grow with the photograph."""
+    height, width, _ = reference.shape
+    sums = np.zeros((len(images), 2))
+    for top in range(0, height, STRIP):
+        start, bottom = max(top - RADIUS, 0), min(top + STRIP, height)
+        rows = slice(start, bottom + RADIUS)
+        local = partial(_local_means, kept=slice(top - start, bottom - start))
+        y = _planes(reference[rows])
+        of_y = local(y), local(y * y)
+        inside = (..., slice(max(RADIUS - top, 0), max(height - RADIUS - top, 0)), slice(RADIUS, width - RADIUS))
+        for k, image in enumerate(images):
+            x = _planes(image[rows])
+            means = (local(x), local(x * x), *of_y, local(x * y))
+            sums[k, 0] += _similarity(*(np.tensordot(ACROSS, mean, 1) for mean in means)).sum()
+            sums[k, 1] += _similarity(*means)[inside].sum()
+    valid = 3 * max(height - 2 * RADIUS, 0) * max(width - 2 * RADIUS, 0)
+    return [(of_all / reference.size, of_valid / valid if valid else math.nan) for of_all, of_valid in sums.tolist()]
+
+
+def _planes(photo: Photo) -> np.ndarray:
+    """(3, H, W) float64: filters and sums run along whole rows."""
+    return np.ascontiguousarray(np.moveaxis(photo, 2, 0), dtype=np.float64)
+
+
+def _local_means(planes: np.ndarray, kept: slice) -> np.ndarray:
+    """The Gaussian window along rows and columns, borders replicated; of these rows."""
+    means = gaussian_filter(planes, SIGMA, mode="nearest", truncate=TRUNCATE, axes=(1, 2))
+    return means[:, kept]
+
+
+def _similarity(x: np.ndarray, xx: np.ndarray, y: np.ndarray, yy: np.ndarray, xy: np.ndarray) -> np.ndarray:
+    """SSIM at each position from the local means of two images, their squares and their product."""
+    c1, c2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
+    squares, product = x * x + y * y, x * y
+    return (2 * product + c1) * (2 * (xy - product) + c2) / ((squares + c1) * (xx + yy - squares + c2))
 
 
 def delta_e(image: Photo, reference: Photo) -> float:
     """Mean CIEDE2000 colour difference of two sRGB images; about 1 is just noticeable."""
-    return float(deltaE_ciede2000(rgb2lab(reference), rgb2lab(image)).mean())
+    return delta_es([image], reference)[0]
+
+
+def delta_es(images: Sequence[Photo], reference: Photo) -> list[float]:
+    """`delta_e` of each image, by strips of rows; the reference is converted once."""
+    sums = np.zeros(len(images))
+    for top in range(0, len(reference), STRIP):
+        rows = slice(top, top + STRIP)
+        lab = rgb2lab(reference[rows])
+        sums += [deltaE_ciede2000(lab, rgb2lab(image[rows])).sum() for image in images]
+    return (sums / reference[..., 0].size).tolist()
 
 
 def color_shift(image: Photo, reference: Photo) -> np.ndarray:
     """(3,) mean of image - reference for each channel, in 8-bit levels."""
     return (image.astype(np.float64) - reference).mean(axis=(0, 1))
-
-
-def scores(image: Photo, reference: Photo, suffix: str = "") -> dict[str, float]:
-    """PSNR and both SSIMs, their names ending in `suffix`."""
-    return {f"{measure.__name__}{suffix}": measure(image, reference) for measure in (psnr, ssim, ssim_2d)}
 
 
 # ---- Realism of blur -------------------------------------------------------------------------------------------------
@@ -127,31 +162,27 @@ def bgan_blurs(sharp: list[Photo], paired: list[Photo], blurs: list[list[Photo]]
     return figures
 
 
-# ---- Photographs restored by the pre-trained and the fine-tuned network ----------------------------------------------
+# ---- Photographs blurred, restored by the pre-trained network, and by the fine-tuned one -----------------------------
 
 
-def restored_pair(
-    name: str, blurred: Photo, sharp: Photo, pretrained: Network, final: Network
-) -> tuple[dict, list[Photo]]:
-    """A test pair: its row of figures, and the blurred, the restored and the sharp photograph."""
-    restored = final(blurred)
-    row: dict = {"frame": name, **scores(blurred, sharp, "_blurred")}
-    row |= scores(pretrained(blurred), sharp, "_pretrained") | scores(restored, sharp)
-    row |= {"delta_e_blurred": delta_e(blurred, sharp), "delta_e": delta_e(restored, sharp)}
-    row |= zip(COLOR_SHIFT, color_shift(restored, sharp).tolist(), strict=True)
-    return row, [blurred, restored, sharp]
+def pair(name: str, blurred: Photo, pretrained: Photo, restored: Photo, sharp: Photo) -> dict:
+    """A test pair's row of figures."""
+    states = {"_blurred": blurred, "_pretrained": pretrained, "": restored}
+    row: dict = {"frame": name}
+    for (suffix, image), both in zip(states.items(), ssims([*states.values()], sharp), strict=True):
+        row |= {f"psnr{suffix}": psnr(image, sharp), f"ssim{suffix}": both[0], f"ssim_2d{suffix}": both[1]}
+    row["delta_e_blurred"], row["delta_e"] = delta_es([blurred, restored], sharp)
+    return row | dict(zip(COLOR_SHIFT, color_shift(restored, sharp).tolist(), strict=True))
 
 
-def restored_simulated(blurred: Photo, sharp: Photo, pretrained: Network, final: Network) -> tuple[dict, list[Photo]]:
-    """A photograph with simulated real blur, which alone among real blurs has a sharp partner; as `restored_pair`."""
-    images = [blurred, pretrained(blurred), restored := final(blurred)]
-    return dict(zip(SIMULATED, (psnr(image, sharp) for image in images), strict=True)), [blurred, restored, sharp]
+def simulated(blurred: Photo, pretrained: Photo, restored: Photo, sharp: Photo) -> dict:
+    """The row of simulated real blur, which alone among real blurs has a sharp partner."""
+    return dict(zip(SIMULATED, (psnr(image, sharp) for image in (blurred, pretrained, restored)), strict=True))
 
 
-def restored_real(photo: Photo, final: Network) -> tuple[dict, list[Photo]]:
-    """A real blurred photograph: its blur_effect before and after, None without contrast; both images."""
-    images = [photo, final(photo)]
-    return {name: mean(blur_effects([image])) for name, image in zip(REAL, images, strict=True)}, images
+def real(photo: Photo, restored: Photo) -> dict:
+    """The row of a real blurred photograph: its blur_effect before and after, None without contrast."""
+    return {name: mean(blur_effects([image])) for name, image in zip(REAL, (photo, restored), strict=True)}
 
 
 def mean(values: Iterable[float | None]) -> float | None:
@@ -160,12 +191,12 @@ def mean(values: Iterable[float | None]) -> float | None:
     return float(np.mean(numbers)) if numbers else None
 
 
-def means(pairs: list[dict], simulated: list[dict], real: list[dict]) -> dict:
-    """Means of the rows of `restored_pair`, `restored_simulated` and `restored_real`."""
+def means(pairs: list[dict], simulated_rows: list[dict], real_rows: list[dict]) -> dict:
+    """Means of the rows of `pair`, `simulated` and `real`."""
     figures: dict = {name: mean(row[name] for row in pairs) for name in pairs[0] if name != "frame"}
     figures["color_shift"] = [figures.pop(name) for name in COLOR_SHIFT]
-    figures |= {name: mean(row[name] for row in simulated) for name in SIMULATED}
-    return figures | {name: mean(row[name] for row in real) for name in REAL}
+    figures |= {name: mean(row[name] for row in simulated_rows) for name in SIMULATED}
+    return figures | {name: mean(row[name] for row in real_rows) for name in REAL}
 
 
 def by_gain(rows: list[dict]) -> list[int]:

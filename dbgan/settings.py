@@ -25,6 +25,7 @@ class Params(BaseModel):
 
 
 P = TypeVar("P", bound=Params)
+T = TypeVar("T")
 
 
 class Common(Params):
@@ -92,6 +93,16 @@ def section(params: Mapping[str, Any], name: str, cls: type[P], top: tuple[str, 
 def top(params: Mapping[str, Any], cls: type[P]) -> P:
     """The keys of `cls` from the top of the file, as in `section`."""
     return _check(cls, {key: _get(params, key) for key in cls.model_fields}, "", tuple(cls.model_fields))
+
+
+def value(params: Mapping[str, Any], name: str, kind: type[T]) -> T:
+    """One value by its dotted name, where the section is another stage's."""
+    found: Any = params
+    for key in name.split("."):
+        found = _get(found, key) if isinstance(found, dict) else None
+    if not isinstance(found, kind):
+        raise ValueError(f"params.yaml, {name}: must be of type {kind.__name__}, not {found!r}")
+    return found
 
 
 def _get(params: Mapping[str, Any], name: str) -> Any:

@@ -180,7 +180,11 @@ def start(stage: str, params: dict[str, Any], used: list[str]) -> Log:
             tags |= {tag: value for tag, value in known.items() if value}
             parent = new_run(client, experiment, pipeline, tags, params)
     tags = {"mlflow.parentRunId": parent, "stage": stage, "pipeline.kind": "stage", "pipeline.id": pipeline}
-    return Log(client, new_run(client, experiment, stage, tags, {key: params.get(key) for key in used}), parent)
+    return Log(
+        client,
+        new_run(client, experiment, stage, tags, {key: params.get(key, flat(params).get(key)) for key in used}),
+        parent,
+    )
 
 
 def rehome(database: Path, old: str, new: str) -> None:

@@ -1,12 +1,13 @@
 """What every module may use and no result depends on: one-line errors, whole files, the log, progress bars."""
 
+import errno
 import functools
 import hashlib
 import os
 import shutil
 import sys
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -127,6 +128,32 @@ def atomic_write(path: Path) -> Iterator[Path]:
         raise OSError(error.errno, error.strerror, str(path)) from None  # a full disk does not say which file
     finally:
         _remove(part)
+
+
+def link(source: Path, target: Path) -> None:
+    """A second name for the file, or a copy on another disk or one that has no links."""
+    try:
+        target.hardlink_to(source)
+    except OSError:
+        shutil.copyfile(source, target)
+
+
+def enough_disk(needs: Mapping[str, float | None], folder: Path) -> None:
+    """One line on the bytes that will be written at `folder` or below (None: not known) and on what is free there;
+    OSError where that is less."""
+    while not folder.exists():
+        folder = folder.absolute().parent
+    free = shutil.disk_usage(folder).free
+    parts = [f"{name} {'of unknown size' if size is None else gigabytes(size)}" for name, size in needs.items()]
+    line = f"{', '.join(parts)}; {gigabytes(free)} free"
+    if sum(filter(None, needs.values())) > free:
+        raise OSError(errno.ENOSPC, f"disk too small for {line}; make room", str(folder))
+    if parts:
+        log(f"disk: {line}")
+
+
+def gigabytes(size: float) -> str:
+    return f"{size / 1e9:.1f} GB" if size >= 1e8 else f"{size / 1e6:.1f} MB"
 
 
 def _remove(path: Path) -> None:

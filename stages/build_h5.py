@@ -6,7 +6,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from dbgan import outputs, settings, tracking, utils
-from dbgan.data import development, h5, manifest, registration
+from dbgan.data import development, disk, h5, manifest, registration
 from dbgan.data.crops import CropParams, grid, reduced, textured
 from dbgan.data.manifest import Frame, load_frame
 from dbgan.utils import ordered, progress
@@ -26,6 +26,8 @@ def main(
     listing = manifest.load_listing(raw)
     root, real_root = manifest.roots(listing, raw, utils.project_root())
     workers = utils.workers()
+    outputs.log_cpu(workers, values["scale"])
+    utils.enough_disk(disk.h5_files(listing, p, settings.value(values, "synthesize.noise_maps", int)), out)
     check_sizes(root, [*listing.train_blurred, *listing.test_blurred], p.side)
     check_sizes(real_root, listing.real_blur, p.side)
 

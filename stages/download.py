@@ -4,11 +4,12 @@ import warnings
 from pathlib import Path
 
 from dbgan import outputs, settings, tracking, utils
-from dbgan.data import check, contact_sheet, manifest, sources
+from dbgan.data import check, contact_sheet, disk, download, manifest, sources
 from dbgan.data.camera_shake import ShakeParams
+from dbgan.data.crops import CropParams
 from dbgan.data.download import Archives
 
-USED = ["seed", "data", "pair_camera", "real_camera", "archives"]
+USED = ["seed", "data", "pair_camera", "real_camera", "archives", "perceptual.weights"]
 
 
 def main(
@@ -25,9 +26,20 @@ def main(
     camera = settings.section(values, "pair_camera", ShakeParams)
     real_camera = settings.section(values, "real_camera", ShakeParams)
     seed = settings.top(values, settings.Common).seed
+    crop = settings.section(values, "crop", CropParams)
+    weights = settings.value(values, "perceptual.weights", str)
+    outputs.log_cpu(utils.workers(), values["scale"])
+    needs = sources.missing(p, archives)
+    if weights == "imagenet":
+        needs |= download.missing(archives.vgg19, "archives.vgg19", unpack=False)
+    if p.source == "gopro":  # of other pairs the sizes are known when they are listed, to build_h5
+        needs |= disk.gopro(crop, settings.value(values, "synthesize.noise_maps", int))
+    utils.enough_disk(needs, out)
     warnings.filterwarnings("ignore", module=r"PIL\.")  # of odd files; photos.read notes the conversions that matter
 
     with tracking.run("download", values, USED) as log:
+        if weights == "imagenet":
+            download.fetch(archives.vgg19, "archives.vgg19")
         with utils.atomic_write(out) as part:
             part.mkdir()
             found = sources.find(p, archives, part, camera, real_camera, seed)

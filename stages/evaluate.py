@@ -2,7 +2,7 @@
 python -m stages.evaluate data/raw data/crops.h5 models results/panels
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -15,7 +15,7 @@ from pydantic import NonNegativeInt, PositiveInt
 from dbgan import checkpoint, distributed, outputs, realism, report, settings, tracking, utils
 from dbgan import metrics as measure
 from dbgan.data import camera_shake, h5, manifest
-from dbgan.data.crops import CropParams, cut, grid
+from dbgan.data.crops import CropParams, cut, grid, reduced
 from dbgan.data.manifest import Frame
 from dbgan.models.build import BLUR, DEBLUR
 from dbgan.panels import evenly, join
@@ -28,6 +28,7 @@ NOISE_MAPS = 4  # that BGAN blurs each crop with; a panel shows three
 
 class EvaluateParams(settings.Params):
     margin: NonNegativeInt  # pixels mirrored around a photograph before a network sees it, and cut off again
+    real: PositiveInt  # real blurred photographs, at most, evenly chosen
     crops: PositiveInt  # crops of each kind whose blur is compared, at most
     panels: PositiveInt  # of each kind; the worst and the best test photograph have one, too
 
@@ -35,14 +36,15 @@ class EvaluateParams(settings.Params):
 def main(
     raw: Path, crops: Path, models: Path, out: Path, params: Path = Path("params.yaml"), metrics: Path = Path("metrics")
 ) -> None:
-    """Restore all test and real blurred photographs with the networks in MODELS; write evaluate.json and frames.csv to
-    METRICS and panels to OUT."""
+    """Restore the test and the real blurred photographs with the networks in MODELS; write evaluate.json and frames.csv
+    to METRICS and panels to OUT."""
     values = settings.load(params)
     p = settings.section(values, "evaluate", EvaluateParams)
     common = settings.top(values, settings.Common)
     crop = settings.section(values, "crop", CropParams)
     camera = settings.section(values, "real_camera", camera_shake.ShakeParams)
-    device = outputs.device(common.threads)
+    device = outputs.device(common.threads, values["scale"])
+    outputs.log_device(device, "float32")
     crops_file = h5.Reader(crops, "paired/sharp")
     listing = manifest.load_listing(raw)
     root, real_root = manifest.roots(listing, raw, utils.project_root())
@@ -57,6 +59,9 @@ def main(
     # Where the real blur is simulated, any photograph can have it, so each test photograph gets some.
     scenes = [] if listing.real_root else list({frame.path: frame for frame in listing.test_sharp}.values())
     shaken = list(enumerate(frame for frame in scenes for _ in range(SHAKES)))
+    reals = [(listing.real_blur[k],) for k in evenly(len(listing.real_blur), p.real)]
+    if left := len(listing.real_blur) - len(reals):
+        utils.log(f"{left} of {len(listing.real_blur)} real blurred photographs are left out (evaluate.real: {p.real})")
     sources = [pairs[k] for k in evenly(len(pairs), p.crops)]  # test pairs that BGAN blurs crops of
     panels: dict[str, list[np.ndarray]] = {}
 
@@ -65,16 +70,28 @@ def main(
         draw = torch.Generator().manual_seed(common.seed + number)
         return restore(bgan, sharp, noise=lambda frame: bgan.draw_noise(frame, draw))
 
+    # Of each kind of photograph: its figures, not yet computed, and its images.
+
     def test(blurred: Frame, sharp: Frame) -> tuple:
-        return measure.restored_pair(blurred.name, load(blurred), load(sharp), *deblurs)
+        images = restored(load(blurred), load(sharp))
+        return partial(measure.pair, blurred.name, *images), shown(images)
 
     def real(frame: Frame) -> tuple:
-        return measure.restored_real(manifest.load_frame(real_root, frame), deblurs[1])
+        photo = reduced(manifest.load_frame(real_root, frame), crop)
+        images = [photo, deblurs[1](photo)]
+        return partial(measure.real, *images), images
 
     def simulated(k: int, frame: Frame) -> tuple:
         sharp = load(frame)
         shake = np.random.default_rng([common.seed, k, 4, 0])  # sets have (seed, photograph, part 0 to 3, shake)
-        return measure.restored_simulated(camera_shake.blur(sharp, camera, shake), sharp, *deblurs)
+        images = restored(camera_shake.blur(sharp, camera, shake), sharp)
+        return partial(measure.simulated, *images), shown(images)
+
+    def restored(blurred: np.ndarray, sharp: np.ndarray) -> list[np.ndarray]:
+        return [blurred, *(deblur(blurred) for deblur in deblurs), sharp]
+
+    def shown(images: list[np.ndarray]) -> list[np.ndarray]:
+        return images[:1] + images[2:]  # without the pre-trained network's
 
     def blurred(k: int, *pair: Frame) -> tuple:
         paired, sharp = map(load, pair)
@@ -84,23 +101,31 @@ def main(
         made = [[blur(image, number) for image in sharp_crops] for number in range(NOISE_MAPS)]
         shake = np.random.default_rng([common.seed, k, 4, 1])
         real = [] if listing.real_root else list(cut(camera_shake.blur(sharp, camera, shake), corners, crop.side))
-        return (sharp_crops, paired_crops, made, real), chain([sharp], (blur(sharp, number) for number in range(3)))
+        return lambda: (sharp_crops, paired_crops, made, real), chain(
+            [sharp], (blur(sharp, number) for number in range(3))
+        )
 
     def each(kind: str, one: Callable[..., tuple], items: Sequence[tuple]) -> list:
-        """The figures of all; `panels` get the photographs of some, and memory holds no others."""
-        shown = evenly(len(items), p.panels)
+        """The figures of all, computed by threads while the networks work on; `panels` get the images of some, and
+        memory holds few others."""
+        chosen = evenly(len(items), p.panels)
 
-        def kept(k: int) -> tuple:
+        def restore(k: int) -> Callable[[], tuple]:
             figures, images = one(*items[k])
-            return figures, list(images) if k in shown else []
+            kept = list(images) if k in chosen else []
+            return lambda: (figures(), kept)
 
-        found = distributed.gather_map(kept, range(len(items)), partial(utils.progress, desc=kind, unit="photograph"))
+        def ahead(function: Callable, shard: Sequence[int]) -> Iterator[tuple]:
+            watched = utils.progress(shard, desc=kind, unit="photograph")
+            return utils.ordered(lambda figures: figures(), map(function, watched), utils.workers())
+
+        found = distributed.gather_map(restore, range(len(items)), ahead)
         panels.update({f"{kind}_{k:04d}": images for k, (_, images) in enumerate(found) if images})
         return [figures for figures, _ in found]
 
     with tracking.run("evaluate", values, USED) as log, utils.out_of_memory("a machine or GPU with more is needed"):
         rows = each("test", test, pairs)
-        real_rows = each("real", real, [(frame,) for frame in listing.real_blur])
+        real_rows = each("real", real, reals)
         simulated_rows = each("simulated", simulated, shaken)
         blurs = each("bgan", blurred, [(k, *pair) for k, pair in enumerate(sources)])
         if not distributed.is_main():

@@ -3,20 +3,21 @@ python -m stages.synthesize data/crops.h5 models/bgan.safetensors data/synthetic
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
 import torch
 from pydantic import NonNegativeFloat, PositiveInt
 
 from dbgan import checkpoint, distributed, outputs, settings, tracking, utils
-from dbgan.data import camera_shake, development, h5
+from dbgan.data import camera_shake, development, disk, h5
 from dbgan.models.build import BLUR
 from dbgan.models.camera import Camera
 from dbgan.panels import evenly
 from dbgan.synthesis import PROBED, Bgan, Made, oracle
+from dbgan.training.state import code, unfinished
 
 USED = ["seed", "threads", "real_camera", "synthesize"]
 
@@ -44,15 +45,18 @@ def main(
     common = settings.top(values, settings.Common)
     p = settings.section(values, "synthesize", SynthesizeParams)
     camera = settings.section(values, "real_camera", camera_shake.ShakeParams)
-    device = outputs.device(common.threads)
+    device = outputs.device(common.threads, values["scale"])
+    outputs.log_device(device, "float32")
     file = h5.Reader(crops, "paired/sharp")
     count = file.length("paired/sharp")
+    side = file.rows("paired/sharp", 0).shape[0]
     figures: dict[str, float] = {"synthetic_crops": count * p.noise_maps}
     make: Callable[..., Iterator[Made]]
     jobs: Sequence
     if p.source == "oracle":
         make = partial(oracle, file, maps=p.noise_maps, camera=camera, seed=common.seed)
-        jobs = sorted(set(file.windows("paired/sharp")[:, 0].tolist()))
+        photographs, counts = np.unique(file.windows("paired/sharp")[:, 0], return_counts=True)
+        jobs = photographs.tolist()
     else:
         tables = development.tables_of(file).to(device) * p.jpeg
         network = checkpoint.load(bgan, BLUR).to(device)
@@ -72,20 +76,32 @@ def main(
         figures["added_noise"] = made.noise
         make = partial(made.made, maps=p.noise_maps)
         jobs = [range(start, min(start + p.batch, count)) for start in range(0, count, p.batch)]
+        counts = np.array([len(job) for job in jobs])
 
+    ends = p.noise_maps * np.cumsum(counts)  # rows of the file that are filled after each job
+    determines = [code("synthesize"), {key: values[key] for key in USED}, file.digest, device.type]
+    determines += [] if p.source == "oracle" else [utils.sha256(bgan)]
     world_size = distributed.world_size()
-    rounds = [jobs[k : k + world_size] for k in range(0, len(jobs), world_size)]
-    with tracking.run("synthesize", values, USED) as log:
-        with utils.out_of_memory("lower synthesize.batch"), ExitStack() as stack, torch.inference_mode():
-            if distributed.is_main():
-                written = stack.enter_context(h5.create(stack.enter_context(utils.atomic_write(out))))
-                written.made_of(file)
+    with tracking.run("synthesize", values, USED) as log, unfinished("synthesize", determines) as state:
+        if distributed.is_main():
+            rows = h5.Rows(state.folder / out.name, file, count * p.noise_maps, side)
+            utils.enough_disk({out.name: disk.synthetic(count, p.noise_maps, side) - rows.done * 3 * side**2}, out)
+        done = int(np.searchsorted(ends, distributed.from_main(lambda: rows.done), side="right"))
+        if distributed.is_main() and done:
+            utils.log(f"goes on after {ends[done - 1]} of {ends[-1]} blurs")
+            rows.go_on(int(ends[done - 1]))
+        rounds = [jobs[k : k + world_size] for k in range(done, len(jobs), world_size)]
+        with utils.out_of_memory("lower synthesize.batch"), torch.inference_mode():
             for round_ in utils.progress(rounds, unit="batch"):
                 for blurs in distributed.gather_map(lambda job: list(make(job)), round_):
                     for source, images in blurs:
-                        written.append("synthetic/blurred", images, count * p.noise_maps)
-                        written.append("synthetic/source", source, count * p.noise_maps)
+                        rows.append(images, source)
+                if distributed.is_main():
+                    rows.save()
         if distributed.is_main():
+            rows.finish()
+            with utils.atomic_write(out) as part:
+                utils.link(rows.path, part)
             outputs.write_json(metrics, figures)
             log.metrics(figures)
             log.files(metrics)

@@ -51,7 +51,7 @@ def apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No test sees this repository's state and records, or the settings of the one who runs it."""
     for name in ("MLFLOW_TRACKING_URI", "DVC_EXP_NAME", "DVC_EXP_BASELINE_REV"):
         monkeypatch.delenv(name, raising=False)
-    for name in ("TRACEBACK", "WORKERS", "TORCHRUN"):
+    for name in ("TRACEBACK", "WORKERS", "TORCHRUN", "DEVICE"):
         monkeypatch.delenv(f"DBGAN_{name}", raising=False)
     monkeypatch.setenv("DVC_ROOT", str(tmp_path))
     monkeypatch.setenv("DBGAN_TRACKING", "off")

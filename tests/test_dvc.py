@@ -79,8 +79,12 @@ def used(stage: str) -> set[str]:
 def test_dvc_watches_exactly_the_keys_that_a_stage_uses(stage, scale):
     listed = STAGES[stage].get("params", [])
     scaled = {key.removeprefix("scales.${scale}.") for key in listed if key.startswith("scales.")}
-    top = {key.partition(".")[0] if not key.startswith("$") else key for key in listed if not key.startswith("scales.")}
     needed = used(stage) | (set(BLUR) if "blur_generator" in used(stage) else set())  # each scale chooses its own
+    top = {
+        key if key.startswith("$") or key in needed else key.partition(".")[0]
+        for key in listed
+        if not key.startswith("scales.")
+    }
     for key in needed:
         assert key in top or key not in PARAMS, f"{key} stands at the top of params.yaml"
         assert key in scaled or key not in PARAMS["scales"][scale], f"scales.{scale}.{key}"

@@ -11,6 +11,7 @@ from scipy.ndimage import gaussian_filter, uniform_filter1d
 from skimage import data
 from skimage.color import deltaE_ciede2000, lab2rgb, rgb2lab
 from skimage.measure import blur_effect
+from skimage.metrics import structural_similarity
 
 from dbgan import metrics
 
@@ -68,7 +69,7 @@ def test_figures_equal_published_code(name):
 
 def test_equal_and_flat_images_by_hand():
     photo, _ = golden_pair("p1")
-    assert metrics.scores(photo, photo, "_x") == {"psnr_x": math.inf, "ssim_x": pytest.approx(1), "ssim_2d_x": 1}
+    assert [metrics.psnr(photo, photo), *metrics.ssims([photo], photo)] == [math.inf, pytest.approx((1, 1))]
     assert metrics.psnr(flat(101), flat(100)) == pytest.approx(decibels(1))
     c1 = (0.01 * 255) ** 2
     luminance = (2 * 50 * 150 + c1) / (50**2 + 150**2 + c1)  # SSIM's other parts are 1 for flat images
@@ -146,14 +147,12 @@ def test_without_real_photographs_realism_is_none_and_the_rest_is_there():
 # ---- Restored photographs --------------------------------------------------------------------------------------------
 
 
-def test_restored_pairs_and_simulated_blur_by_hand():
+def test_pairs_and_simulated_blur_by_hand():
     """Blurred photographs 10 and 20 levels too dark; the pre-trained network adds 5 levels, the final one 9."""
-    pairs, networks = [(flat(90), flat(100)), (flat(80), flat(100))], (brighter(5), brighter(9))
-    rows, images = zip(*(metrics.restored_pair("a", *pair, *networks) for pair in pairs), strict=True)
-    simulated, others = zip(*(metrics.restored_simulated(*pair, *networks) for pair in pairs), strict=True)
-    assert [row["psnr_blurred"] for row in rows] == pytest.approx([decibels(10), decibels(20)])
-    assert [photo[0, 0, 0] for photo in images[0]] == [photo[0, 0, 0] for photo in others[0]] == [90, 99, 100]
-    means = metrics.means(rows, simulated, [])
+    states = [(flat(level), flat(level + 5), flat(level + 9), flat(100)) for level in (90, 80)]
+    means = metrics.means(
+        [metrics.pair("a", *images) for images in states], [metrics.simulated(*images) for images in states], []
+    )
     for kind in ("psnr", "psnr_real"):
         assert means[f"{kind}_blurred"] == pytest.approx(decibels(10, 20))
         assert means[f"{kind}_pretrained"] == pytest.approx(decibels(5, 15))
@@ -162,15 +161,15 @@ def test_restored_pairs_and_simulated_blur_by_hand():
     assert means["delta_e"] < means["delta_e_blurred"]
 
 
-def test_a_restored_pair_gives_every_figure_of_every_state():
+def test_a_pair_gives_every_figure_of_every_state():
     (sharp,), (blurred,) = crops(0, 1), crops(2, 1)
-    row, _ = metrics.restored_pair("a", blurred, sharp, softer, brighter([3, 0, 1]))
-    result = brighter([3, 0, 1])(blurred)
-    expected = {"frame": "a", "delta_e": metrics.delta_e(result, sharp)}
-    expected |= {"delta_e_blurred": metrics.delta_e(blurred, sharp)}
-    expected |= metrics.scores(result, sharp) | metrics.scores(blurred, sharp, "_blurred")
-    expected |= metrics.scores(softer(blurred), sharp, "_pretrained")
-    expected |= zip(metrics.COLOR_SHIFT, metrics.color_shift(result, sharp), strict=True)
+    states = {"_blurred": blurred, "_pretrained": softer(blurred), "": brighter([3, 0, 1])(blurred)}
+    row = metrics.pair("a", *states.values(), sharp)
+    expected = {"frame": "a"}
+    for suffix, image in states.items():
+        expected |= {f"{name}{suffix}": getattr(metrics, name)(image, sharp) for name in ("psnr", "ssim", "ssim_2d")}
+    expected |= {f"delta_e{suffix}": metrics.delta_e(states[suffix], sharp) for suffix in ("_blurred", "")}
+    expected |= zip(metrics.COLOR_SHIFT, metrics.color_shift(states[""], sharp), strict=True)
     assert row == expected
     means = metrics.means([row], [], [])
     assert means["color_shift"] == [row[name] for name in metrics.COLOR_SHIFT]
@@ -178,13 +177,32 @@ def test_a_restored_pair_gives_every_figure_of_every_state():
     assert {name for name in means if means[name] is None} == {*metrics.SIMULATED, *metrics.REAL}
 
 
+@pytest.mark.parametrize("shape", [(64, 40), (65, 12), (200, 11), (11, 64), (138, 130)])
+def test_photographs_of_any_height_are_compared_as_a_whole(photo, shape):
+    """By strips of 64 rows, but as scikit-image and scipy do it at once."""
+    reference, image = photo(1, *shape), photo(2, *shape)
+
+    def mean(volume):
+        return gaussian_filter(volume, 1.5, mode="nearest", truncate=3.5)
+
+    x, y = image.astype(float), reference.astype(float)
+    covariance, squares = 2 * (mean(x * y) - mean(x) * mean(y)), mean(x) ** 2 + mean(y) ** 2
+    top = (2 * mean(x) * mean(y) + 2.55**2) * (covariance + 7.65**2)
+    whole = (top / ((squares + 2.55**2) * (mean(x * x) + mean(y * y) - squares + 7.65**2))).mean()
+    keys = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}
+    valid = structural_similarity(reference, image, channel_axis=-1, **keys)
+    assert metrics.ssims([reference, image], reference) == [pytest.approx((1, 1)), pytest.approx((whole, valid))]
+    assert metrics.delta_e(image, reference) == pytest.approx(
+        deltaE_ciede2000(rgb2lab(reference), rgb2lab(image)).mean()
+    )
+
+
 def test_real_photographs_are_measured_before_and_after():
     photos = [*crops(1), flat(90)]  # the last has no contrast
-    rows, images = zip(*(metrics.restored_real(photo, softer) for photo in photos), strict=True)
+    rows = [metrics.real(photo, softer(photo)) for photo in photos]
     means = metrics.means([{"frame": "a"} | dict.fromkeys(metrics.COLOR_SHIFT, 0)], [], rows)
     assert means["blur_effect_real_before"] == pytest.approx(metrics.blur_effects(photos).mean())
     assert means["blur_effect_real_after"] == pytest.approx(metrics.blur_effects(map(softer, photos)).mean())
-    assert all((a == photo).all() and (b == softer(photo)).all() for photo, (a, b) in zip(photos, images, strict=True))
     assert rows[3] == {"blur_effect_real_before": None, "blur_effect_real_after": None}
 
 

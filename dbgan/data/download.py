@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import gdown
 from filelock import FileLock
-from pydantic import Field
+from pydantic import Field, PositiveFloat
 
 from dbgan.settings import Params
 from dbgan.utils import atomic_write, log, project_root, sha256
@@ -21,6 +21,7 @@ TIMEOUT = (10, 60)  # seconds for a connection, and without a byte
 class Archive(Params):
     path: str | None  # your own copy, instead of a download; of an archive also the folder with its files
     file: Annotated[str, Field(pattern=r"^\w[\w. -]*$")]  # its name in the cache
+    gb: PositiveFloat | None  # its size; null: not known
     url: str | None  # its address, tried first
     drive: str | None  # its id at Google Drive
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{8,64}$")] | None  # or its first digits; null: not known
@@ -33,9 +34,10 @@ class Archives(Params):
     authors_dbgan: Archive  # the paper's authors' deblurring network
 
 
-def fetch(archive: Archive, key: str) -> Path:
+def fetch(archive: Archive, key: str, online: bool = True) -> Path:
     """Your own copy, or the file in the cache, downloaded where it is not there. `key`: its section in params.yaml. The
-    first digest of a file that has none there is recorded beside it, and holds from then on."""
+    first digest of a file that has none there is recorded beside it, and holds from then on. Not `online`: a file that
+    is not there is a ValueError, as where a training runs there may be no network."""
     if archive.path:
         own = project_root() / Path(archive.path).expanduser()
         if not own.exists():
@@ -47,6 +49,8 @@ def fetch(archive: Archive, key: str) -> Path:
     if not (archive.url or archive.drive or out.is_file()):
         raise ValueError(f"params.yaml, {key}: give your own copy as path, or a url, or a drive id")
     with FileLock(f"{out}.lock"):
+        if not (online or out.is_file()):
+            raise ValueError(f"{out}: there is no such file; the stage download fetches it: dvc repro -f -s download")
         if not out.is_file():
             _download(archive, key, out)
         digest, expected = sha256(out), archive.sha256 or _recorded(out)
@@ -56,6 +60,18 @@ def fetch(archive: Archive, key: str) -> Path:
             log(f"{out}: SHA-256 {digest}, recorded beside it; nobody has vouched for this first copy")
         Path(f"{out}.sha256").write_text(f"{digest}  {out.name}\n", encoding="utf-8")
     return out
+
+
+def missing(archive: Archive, key: str, unpack: bool) -> dict[str, float | None]:
+    """The bytes that `fetch`, or `unpacked`, would write, by what they are; None: not known."""
+    if archive.path:
+        return {}
+    out, size = _cached(archive.file), archive.gb and archive.gb * 1e9
+    if unpack and _cached(f"{key.rpartition('.')[2]}-{_recorded(out)[:16]}").is_dir():
+        return {}
+    begun = sum(part.stat().st_size for part in out.parent.glob(f"{out.name}*.part"))
+    needs = {} if out.is_file() else {f"download of {out.name}": size and max(size - begun, 0)}
+    return needs | ({f"{out.name} unpacked": size} if unpack else {})
 
 
 def unpacked(archive: Archive, key: str) -> Path:
@@ -76,10 +92,11 @@ def unpacked(archive: Archive, key: str) -> Path:
 
 
 def vgg19(weights: str, archive: Archive) -> tuple[str, str]:
-    """The choice of `perceptual.weights`: "random" or a file, and its digest."""
+    """The choice of `perceptual.weights`: "random" or a file, and its digest; the stage download has fetched it."""
     if weights == "random":
         return weights, weights
-    path = fetch(archive, "archives.vgg19") if weights == "imagenet" else project_root() / Path(weights).expanduser()
+    own = project_root() / Path(weights).expanduser()
+    path = fetch(archive, "archives.vgg19", online=False) if weights == "imagenet" else own
     if not path.is_file():
         raise ValueError(f"params.yaml, perceptual.weights: there is no file {path}")
     return str(path), sha256(path)

@@ -9,13 +9,15 @@ The attribute `digest`, the SHA-256 of all content, is written last: a file with
 
 import hashlib
 import io
-from collections import Counter
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import h5py
 import numpy as np
+
+CHUNK = 1000  # rows read at once
 
 
 class _Disk(io.FileIO):
@@ -51,7 +53,6 @@ class Writer:
         self._file, self._disk = file, disk
         self.digest = hashlib.sha256()
         self._stored: dict[bytes, str] = {}  # digest of a content -> the dataset that holds it
-        self._rows: Counter[str] = Counter()
 
     def write(self, name: str, array: np.ndarray) -> None:
         """Store a whole array; equal content gets a second name, not a second place."""
@@ -64,25 +65,12 @@ class Writer:
         self.digest.update(name.encode() + key)
         self._disk.check()
 
-    def append(self, name: str, array: np.ndarray, length: int) -> None:
-        """Add rows to a dataset, which will have `length` of them."""
-        if name not in self._rows:
-            self._file.create_dataset(name, shape=(length, *array.shape[1:]), dtype=array.dtype)
-        self._file[name][self._rows[name] : self._rows[name] + len(array)] = array
-        self._rows[name] += len(array)
-        self.digest.update(name.encode() + array.tobytes())
-        self._disk.check()
-
     def crops(self, group: str, windows: np.ndarray, size: int, frames: list[str]) -> None:
         """Store a group's crops, (N, 3) of photograph, y and x, their side in pixels, and the photographs' paths."""
         self.write(f"{group}/crops", windows.astype(np.int32))
         self._file[f"{group}/crops"].attrs["size"] = size
         self._file.create_dataset(f"{group}/frames", data=frames, dtype=h5py.string_dtype())
         self.digest.update("\0".join([f"{size}{group}/frames", *frames]).encode())
-
-    def made_of(self, source: "Reader") -> None:
-        self._file.attrs["made_of"] = source.digest
-        self.digest.update(source.digest.encode())
 
 
 @contextmanager
@@ -95,6 +83,89 @@ def create(path: Path) -> Iterator[Writer]:
             yield writer
             file.attrs["digest"] = writer.digest.hexdigest()
         disk.check()
+
+
+class Rows:
+    """Fills synthetic.h5 row by row, on from where a killed process stopped. HDF5 lays the file out, all in its place;
+    the rows are then written there as plain bytes, since a kill may spoil a file that HDF5 itself is writing. The
+    source of a row that is not on the disk is -1. Raises OSError when the disk is full.
+
+    length: of all rows; side: of the crops in `crops`, which the sources are indices of.
+    """
+
+    def __init__(self, path: Path, crops: "Reader", length: int, side: int) -> None:
+        self.path, self.row, self._pending = path, 0, b""
+        self._sizes = {"blurred": 3 * side**2, "source": 8}  # bytes of a row
+        if not self._find():
+            path.unlink(missing_ok=True)
+            with _Disk(path, "w+") as disk, h5py.File(disk, "w") as file:
+                file.attrs["made_of"] = crops.digest
+                layout = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+                layout.set_obj_track_times(False)  # or equal rows would not be equal bytes
+                layout.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
+                layout.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
+                space = h5py.h5s.create_simple((length, side, side, 3))
+                group = file.create_group("synthetic")
+                h5py.h5d.create(group.id, b"blurred", h5py.h5t.STD_U8LE, space, layout)
+                group["source"] = np.full(length, -1, np.int64)
+            disk.check()
+            self._find()
+        self._digests = {name: hashlib.sha256() for name in self._sizes}
+        self._file = path.open("r+b")
+
+    def _find(self) -> bool:
+        """Where the rows lie in the file, and how many are written; False for a file that is not laid out."""
+        try:
+            with h5py.File(self.path) as file:
+                self._starts = {name: file["synthetic"][name].id.get_offset() for name in self._sizes}
+                self.done = int((file["synthetic/source"][:] >= 0).sum())
+                self._made_of = file.attrs["made_of"]
+            return True
+        except (OSError, KeyError, RuntimeError):
+            return False
+
+    def go_on(self, row: int) -> None:
+        """The next row to be written is this one; those before it are read, for the digest."""
+        for name, size in self._sizes.items():
+            self._file.seek(self._starts[name])
+            for start in range(0, row, CHUNK):
+                self._digests[name].update(self._file.read(size * min(CHUNK, row - start)))
+        self.row = row
+
+    def append(self, blurred: np.ndarray, source: np.ndarray) -> None:
+        """Blurs (n, S, S, 3) uint8 and the (n,) indices of their crops."""
+        self._put("blurred", blurred.tobytes())
+        self._pending += (sources := source.astype(np.int64).tobytes())
+        for name, data in (("blurred", blurred.tobytes()), ("source", sources)):
+            self._digests[name].update(data)
+        self.row += len(source)
+
+    def save(self) -> None:
+        """What was appended counts as written from here on, also after a power cut."""
+        os.fsync(self._file.fileno())
+        self.row -= len(self._pending) // 8
+        self._put("source", self._pending)
+        self.row, self._pending = self.row + len(self._pending) // 8, b""
+
+    def finish(self) -> None:
+        """Write the digest, which makes the file whole."""
+        self._file.close()
+        digest = hashlib.sha256(self._made_of.encode())
+        for part in self._digests.values():
+            digest.update(part.digest())
+        with _Disk(self.path, "r+") as disk:
+            with h5py.File(disk, "r+") as file:
+                if "digest" not in file.attrs:
+                    file.attrs["digest"] = digest.hexdigest()
+            disk.check()
+
+    def _put(self, name: str, data: bytes) -> None:
+        try:
+            self._file.seek(self._starts[name] + self.row * self._sizes[name])
+            self._file.write(data)
+            self._file.flush()
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, str(self.path)) from None
 
 
 class _Crops:

@@ -48,13 +48,26 @@ def find(
         found = Found(out, out, Sets(list, sets))
     else:
         found = folders.find(_root(p.source, p.root, "root", archives), p.test_share)
-    real, real_root = p.real or {"sample": "sample", "gopro": "rwbi"}.get(p.source), found.root
+    real, real_root = real_source(p), found.root
     if real == "sample":
         real_root, found.sets["real_blur"] = out, sample("real_blur", real_camera, p.real_shakes)
     elif real:
         real_root = _root(real, p.real_root, "real_root", archives)
         found.sets["real_blur"] = folders.find_real(real_root)
     return found._replace(real_root=real_root)
+
+
+def real_source(p: DataParams) -> str | None:
+    return p.real or {"sample": "sample", "gopro": "rwbi"}.get(p.source)
+
+
+def missing(p: DataParams, archives: download.Archives) -> dict[str, float | None]:
+    """The bytes that `find` would download and unpack, by what they are; None: not known."""
+    needs: dict[str, float | None] = {}
+    for source in (p.source, real_source(p)):
+        if source in ("gopro", "rwbi"):
+            needs |= download.missing(getattr(archives, source), f"archives.{source}", unpack=True)
+    return needs
 
 
 def _root(source: str, root: str | None, key: str, archives: download.Archives) -> Path:

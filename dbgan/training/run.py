@@ -1,15 +1,15 @@
 """The command part that all training stages share: parameters, device, tracking, resuming, writing."""
 
-import re
+import copy
 from pathlib import Path
 from typing import Any
 
-from dbgan import checkpoint, distributed, outputs, settings, tracking, utils
-from dbgan.data.batches import Batches
-from dbgan.training.loop import Training, TrainParams, fit
-from dbgan.training.state import Row, unfinished
+import torch
 
-PROJECT = Path(__file__).parents[2]
+from dbgan import checkpoint, distributed, outputs, settings, tracking, utils
+from dbgan.data.batches import Batches, stream
+from dbgan.training.loop import Training, TrainParams, adam, autocast, distributed_shard, fit, ready, update
+from dbgan.training.state import Row, code, unfinished
 
 
 class Job:
@@ -19,7 +19,7 @@ class Job:
         self.stage, self.out, self.metrics, self.curve = stage, out, metrics, curve
         self.values = settings.load(params)
         self.common = settings.top(self.values, settings.Common)
-        self.device = outputs.device(self.common.threads)
+        self.device = outputs.device(self.common.threads, self.values["scale"])
 
     def train(
         self,
@@ -43,12 +43,16 @@ class Job:
         values = {key: self.values[key] for key in used if key != "archives"}
         if "perceptual" in values:
             values["perceptual"] = {key: value for key, value in values["perceptual"].items() if key != "weights"}
+        outputs.log_device(self.device, precision(p, self.device))
+        weights = 4 * sum(weight.numel() for net in training.networks.values() for weight in net.parameters())
+        utils.enough_disk({"state of the training": 2 * 4 * weights}, utils.project_root())  # 4: Adam's and the mean's
         determines = [code(self.stage, recipe[0]), values, data.digests, figures]
         with (
             tracking.run(self.stage, self.values, used) as log,
             unfinished(self.stage, determines) as state,
             utils.out_of_memory(advice),
         ):
+            try_update(training, p, data, self.device)
             trained = fit(training, data, p, self.common.seed, self.device, state, log.metrics)
             if distributed.is_main():
                 with utils.atomic_write(self.out) as part:
@@ -60,8 +64,17 @@ class Job:
         return state.rows[-1]
 
 
-def code(stage: str, network: str) -> dict[str, str]:
-    """The digests of the source files that the result of a stage depends on, as dvc.yaml lists them."""
-    listed = settings.read(PROJECT / "dvc.yaml")["stages"][stage]["deps"]
-    paths = [re.sub(r"\$\{.*\}", network, dep) for dep in listed]
-    return {path: utils.sha256(PROJECT / path) for path in paths if path.endswith(".py")}
+def precision(p: TrainParams, device: torch.device) -> str:
+    """Of the convs: p.precision, or what stands in for it on this machine."""
+    with autocast(p, device):
+        enabled = torch.is_autocast_enabled(device.type)
+        return str(torch.get_autocast_dtype(device.type) if enabled else torch.float32).removeprefix("torch.")
+
+
+def try_update(training: Training, p: TrainParams, data: Batches, device: torch.device) -> None:
+    """One update by a copy of the training, so that memory that is too small shows now: the last update's kind, as the
+    first ones may lack networks (`pixel_steps`)."""
+    trial, shard = copy.deepcopy(training), distributed_shard(p.accumulate)
+    optimizers = {name: adam(ready(network, p, device), p, name) for name, network in trial.networks.items()}
+    group = next(stream(data, shard, len(shard), device))
+    update(trial, optimizers, group, list(shard), p.steps, p)

@@ -1,4 +1,4 @@
-"""The state of an unfinished training, so that a killed run goes on as if nothing had happened.
+"""The state of unfinished work, a training or BGAN's blurs, so that a killed run goes on as if nothing had happened.
 
 It lies outside DVC's outputs, which DVC deletes before it runs a stage, in a folder named after everything that
 determines the result; the folder goes when the training ends.
@@ -8,6 +8,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,8 +18,9 @@ from typing import Any
 import torch
 from filelock import FileLock, Timeout
 
-from dbgan import distributed, utils
+from dbgan import distributed, settings, utils
 
+PROJECT = Path(__file__).parents[2]
 Row = dict[str, float]  # means of the loss terms and of the gradients' norms over some updates
 
 
@@ -26,7 +28,7 @@ class State:
     """Saves and restores networks and optimizers by name; `rows` is the curve so far."""
 
     def __init__(self, folder: Path) -> None:
-        self._path = folder / "state.pt"
+        self.folder, self._path = folder, folder / "state.pt"
         self._updates = 0  # that the saved state has behind it
         self.rows: list[Row] = []
 
@@ -67,9 +69,16 @@ class State:
             raise OSError(f"{self._path}: cannot save the training's state ({reason})") from None
 
 
+def code(stage: str, network: str = "") -> dict[str, str]:
+    """The digests of the source files that the result of a stage depends on, as dvc.yaml lists them."""
+    listed = settings.read(PROJECT / "dvc.yaml")["stages"][stage]["deps"]
+    paths = [re.sub(r"\$\{.*\}", network, dep) for dep in listed]
+    return {path: utils.sha256(PROJECT / path) for path in paths if path.endswith(".py")}
+
+
 @contextmanager
 def unfinished(stage: str, determines: list) -> Iterator[State]:
-    """The state folder of one training, locked: a second trainer of the same result is refused (ValueError).
+    """The state folder of one piece of work, locked: a second process for the same result is refused (ValueError).
 
     determines: all that the result depends on, but for PyTorch's version, as JSON values.
     """
@@ -82,9 +91,9 @@ def unfinished(stage: str, determines: list) -> Iterator[State]:
     try:
         lock = FileLock(folder.with_suffix(".lock")).acquire(timeout=0)
     except Timeout:
-        raise ValueError(f"{folder}: another process is doing this very training; wait for it or stop it") from None
+        raise ValueError(f"{folder}: another process is doing this very work; wait for it or stop it") from None
     with lock:
-        left = [path.parent for path in sorted(folder.parent.glob("*/state.pt"))]
+        left = [path for path in sorted(folder.parent.iterdir()) if path.is_dir() and any(path.iterdir())]
         if left and folder not in left:
             made = f"{', '.join(map(str, left))} belongs to other parameters, data, code or PyTorch"
             utils.log(f"{stage} starts anew: {made}; delete it unless you go back to them")

@@ -32,10 +32,11 @@ def crops(tmp_path) -> h5.Reader:
 def synthetic(tmp_path, crops) -> h5.Reader:
     """Two blurs of each sharp crop, in an order of their own, so that `source` is needed."""
     source = np.arange(SYNTHETIC)[::-1] % CROPS
-    with h5.create(tmp_path / "synthetic.h5") as file:
-        file.made_of(crops)
-        file.write("synthetic/blurred", np.stack([crop(REALISTIC, i) for i in source]))
-        file.write("synthetic/source", source)
+    blurred = np.stack([crop(REALISTIC, i) for i in source])
+    rows = h5.Rows(tmp_path / "synthetic.h5", crops, SYNTHETIC, blurred.shape[1])
+    rows.append(blurred, source)
+    rows.save()
+    rows.finish()
     return h5.Reader(tmp_path / "synthetic.h5")
 
 

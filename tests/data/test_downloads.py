@@ -64,7 +64,7 @@ def serve(monkeypatch):
 
 
 def archive(**changes) -> Archive:
-    values = {"path": None, "file": "file.bin", "url": None, "drive": None, "sha256": DIGEST}
+    values = {"path": None, "file": "file.bin", "gb": None, "url": None, "drive": None, "sha256": DIGEST}
     return Archive(**values | changes)
 
 

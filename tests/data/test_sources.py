@@ -33,7 +33,7 @@ def find(tmp_path, write_photos, monkeypatch, photo):
     write_photos(tmp_path / "gopro")
     for path in ("rwbi/x/1.jpg", "mine/Ünder the sea.jpg"):
         photos.write(tmp_path / path, np.zeros((8, 8, 3), np.uint8))
-    nothing = Archive(path=None, file="a", url=None, drive=None, sha256=None)
+    nothing = Archive(path=None, file="a", gb=None, url=None, drive=None, sha256=None)
     own = {name: nothing.model_copy(update={"path": name}) for name in ("gopro", "rwbi")}
     archives = Archives(**dict.fromkeys(Archives.model_fields, nothing) | own)
     read = photos.read

@@ -4,6 +4,7 @@ That they compute what the authors' code computes is tested in test_released.py.
 """
 
 import re
+from pathlib import Path
 
 import pytest
 import torch
@@ -11,12 +12,15 @@ from pydantic import ValidationError
 from tiny import TINY, build, config, images, inputs, noise_of
 from torch import nn
 from torch.nn import functional as F
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
-from dbgan import checkpoint
+from dbgan import checkpoint, settings
 from dbgan.losses import multi_stage, stages
-from dbgan.models.build import build_generator, gaussian_init, new_generator, reverse
+from dbgan.models.build import BLUR, DEBLUR, build_generator, gaussian_init, new_generator, reverse
 from dbgan.models.mprnet import ChannelAttentionBlock
 from dbgan.models.nafnet import NAFBlock, local_mean
+from dbgan.use.inference import FARTHEST, TILE
 
 SIZES = [(1, 1), (1, 6), (5, 3), (7, 13), (16, 9)]
 VARIANTS = [
@@ -29,6 +33,34 @@ VARIANTS = [
     ("mprnet", {"parts": 1, "unet_growth": 0, "orsnet_growth": 0}),
     ("nafnet", {"train_size": None}),
 ]
+
+
+class Largest(TorchDispatchMode):
+    """Keeps the number of elements of the largest tensor that is made."""
+
+    numel = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        result = func(*args, **(kwargs or {}))
+        self.numel = max(
+            [self.numel, *(leaf.numel() for leaf in tree_leaves(result) if isinstance(leaf, torch.Tensor))]
+        )
+        return result
+
+
+@pytest.mark.parametrize("name", [*DEBLUR, "bgan", "sftnet_blur"])  # the camera has a dozen channels at most
+def test_no_tile_makes_a_tensor_that_32_bits_cannot_index(name):
+    """At the published sizes; a tile sees TILE pixels and FARTHEST on each side at most."""
+    values = settings.read(Path(__file__).parents[2] / "params.yaml") | {"scale": "paper"}
+    values = settings.merged(values, Path("params.yaml"))
+    side = TILE + 2 * FARTHEST
+    with torch.device("meta"), torch.no_grad():
+        network = build_generator(name, settings.section(values, name, (DEBLUR | BLUR)[name][1])).eval()
+        photo = torch.empty(1, 3, side, side)
+        noise = (network.draw_noise(photo, torch.Generator()).to("meta"),) if name in BLUR else ()
+        with Largest() as largest:
+            network(photo, *noise)
+    assert 64 * side**2 <= largest.numel < 2**31
 
 
 def weights(network):

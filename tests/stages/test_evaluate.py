@@ -4,7 +4,7 @@ from itertools import product
 
 import numpy as np
 import pytest
-from commands import evaluated, run_well
+from commands import evaluated, files, run, run_well
 from scipy.ndimage import gaussian_filter
 
 from dbgan import metrics, realism, report
@@ -63,6 +63,26 @@ def test_simulated_real_blur_has_panels_and_no_shake_of_a_training_pair(copied, 
     for one, other in zip(sharp, real, strict=True):  # blurred, yet of the same scene
         assert np.abs(one.astype(int) - other).mean() > 1
         assert np.corrcoef(gaussian_filter(one, 4).ravel(), gaussian_filter(other, 4).ravel())[0, 1] > 0.6
+
+
+def test_no_more_real_photographs_are_restored_than_the_parameters_say(copied, chain, write_params, monkeypatch):
+    """Which are left out is said; the first and, with several, the last are among those that are not."""
+    seen, measure = [], metrics.real
+    monkeypatch.setattr(metrics, "real", lambda photo, restored: seen.append(photo) or measure(photo, restored))
+    write_params(copied / "params.yaml", {"evaluate.real": 1})
+    result = run("evaluate")
+    assert result.exit_code == 0
+    assert "1 of 2 real blurred photographs are left out (evaluate.real: 1)" in result.stderr
+    assert len(seen) == 1
+    found, before = evaluated(copied), evaluated(chain)
+    assert {name for name in found if found[name] != before[name]} == set(metrics.REAL)
+
+
+@pytest.mark.parametrize("workers", [0, 3])
+def test_threads_that_measure_change_nothing(copied, chain, monkeypatch, workers):
+    monkeypatch.setenv("DBGAN_WORKERS", str(workers))
+    run_well("evaluate")
+    assert files(copied) == files(chain)
 
 
 def test_a_report_that_fails_costs_a_line_and_nothing_else(copied, chain, monkeypatch):

@@ -1,6 +1,7 @@
-"""A training that is killed at any moment goes on and ends with the same bytes; one that is interrupted says so.
+"""A training, or BGAN's blurring, that is killed at any moment goes on and ends with the same bytes; one that is
+interrupted says so.
 
-Each training runs in a process of its own; processes are forked from a server that has torch loaded.
+Each runs in a process of its own; processes are forked from a server that has torch loaded.
 """
 
 import importlib
@@ -23,7 +24,8 @@ from stages import pretrain
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
 TRAININGS = ["train_bgan", "pretrain", "finetune"]
-PRELOADED = ["torch._dynamo", "h5py", "pytest", *(f"stages.{stage}" for stage in TRAININGS)]
+KILLED = [*TRAININGS, "synthesize"]
+PRELOADED = ["torch._dynamo", "h5py", "pytest", *(f"stages.{stage}" for stage in KILLED)]
 WRITING = {"open", "os.rename", "os.remove", "os.rmdir", "os.mkdir"}  # what Python's audit hooks hear of
 
 
@@ -35,7 +37,9 @@ def train(stage: str, folder: Path, die_at: tuple[str, int] | None, seen) -> Non
     changes = []
 
     def watch(event: str, arguments: tuple) -> None:
-        if event not in WRITING or not str(arguments[0]).startswith((str(folder), "models", "metrics", "state.")):
+        if event not in WRITING or not str(arguments[0]).startswith(
+            (str(folder), "data", "models", "metrics", "state.")
+        ):
             return
         if event == "open" and not set(str(arguments[1])) & set("wxa"):
             return
@@ -56,7 +60,8 @@ def place(tmp_path_factory, chain, write_params):
     def make(stage: str, steps: int = 6) -> Path:
         root = tmp_path_factory.mktemp(stage)
         changes = {f"scales.sample.{stage}.{k}": v for k, v in (("steps", steps), ("log_every", 1), ("save_every", 1))}
-        write_params(root / "params.yaml", changes | {f"{stage}.ema": 0.5, f"{stage}.clip": 1.0})
+        changes |= {f"{stage}.ema": 0.5, f"{stage}.clip": 1.0}
+        write_params(root / "params.yaml", {"synthesize.batch": 1} if stage == "synthesize" else changes)
         for name in STAGES[stage]["deps"]:
             if not name.endswith(".py"):
                 (root / name).parent.mkdir(exist_ok=True)
@@ -111,12 +116,13 @@ def results(folder: Path, stage: str) -> dict[str, bytes]:
 
 
 def assert_clean(folder: Path) -> None:
-    """Nothing is left of the training but its lock."""
+    """Nothing is left of the work but its lock."""
     assert [path.name for path in folder.rglob("*") if path.suffix in (".part", ".pt")] == []
+    assert {path.suffix for path in folder.glob(".state/*/*")} <= {".lock"}
 
 
-@pytest.mark.parametrize("stage", TRAININGS)
-def test_killed_at_random_moments_a_training_ends_the_same(place, fork, uninterrupted, stage):
+@pytest.mark.parametrize("stage", KILLED)
+def test_killed_at_random_moments_a_stage_ends_the_same(place, fork, uninterrupted, stage):
     """Again and again, until it is done."""
     expected, seconds, _ = uninterrupted(stage)
     folder, draw = place(stage), random.Random(stage)
@@ -141,6 +147,18 @@ def test_killed_at_any_change_of_a_file_a_training_ends_the_same(place, fork, un
         assert fork(stage, folder, die_at=die_at)[0] == -signal.SIGKILL
     assert fork(stage, folder)[0] == 0
     assert results(folder, stage) == expected
+    assert_clean(folder)
+
+
+def test_killed_at_any_change_of_a_file_blurring_ends_the_same(place, fork, uninterrupted):
+    """While the file is laid out and made whole, while results are written and the state is removed."""
+    expected, _, changes = uninterrupted("synthesize")
+    assert {"open synthetic.h5", "os.rename synthetic.h5.part", "os.remove synthetic.h5"} <= {*changes}
+    folder = place("synthesize")
+    for change in dict.fromkeys(changes):
+        assert fork("synthesize", folder, die_at=(change, 1))[0] == -signal.SIGKILL, change
+    assert fork("synthesize", folder)[0] == 0
+    assert results(folder, "synthesize") == expected
     assert_clean(folder)
 
 
