@@ -26,13 +26,13 @@ def main(
     camera = settings.section(values, "pair_camera", ShakeParams)
     real_camera = settings.section(values, "real_camera", ShakeParams)
     seed = settings.top(values, settings.Common).seed
-    crop = settings.section(values, "crop", CropParams)
     weights = settings.value(values, "perceptual.weights", str)
     outputs.log_cpu(utils.workers(), values["scale"])
     needs = sources.missing(p, archives)
     if weights == "imagenet":
         needs |= download.missing(archives.vgg19, "archives.vgg19", unpack=False)
     if p.source == "gopro":  # of other pairs the sizes are known when they are listed, to build_h5
+        crop = settings.section(values, "crop", CropParams)
         needs |= disk.gopro(crop, settings.value(values, "synthesize.noise_maps", int))
     utils.enough_disk(needs, out)
     warnings.filterwarnings("ignore", module=r"PIL\.")  # of odd files; photos.read notes the conversions that matter
