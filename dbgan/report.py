@@ -213,7 +213,7 @@ def experiments(root: Path, columns: set[str]) -> list[Row] | None:
     except ValueError:
         return None
     table = pd.read_csv(io.StringIO(listed), dtype=str, keep_default_na=False)
-    if (table["typ"] == "baseline").all():
+    if "typ" not in table:  # --only-changed leaves it out where all rows are of one kind, baselines
         return []
     table["experiment"] = table["Experiment"].where(table["Experiment"] != "", table["rev"])
     table.columns = table.columns.str.replace(r"^(metrics/evaluate\.json|params\.yaml):", "", regex=True)

@@ -225,7 +225,7 @@ def test_experiments_are_listed_with_what_differs(tmp_path, monkeypatch):
         {"experiment": "workspace", "psnr": "30.12", "alpha": "0.005"},
         {"experiment": "ours", "psnr": "30.3", "alpha": "0.01"},
     ]
-    calls["exp"] = shown + rows[0]
+    calls["exp"] = "rev,Created\nworkspace,\nmain,2026\n"  # all experiments started from other commits
     assert report.experiments(tmp_path, {"alpha"}) == []
     calls["for-each-ref"] = ""
     assert report.experiments(tmp_path, {"alpha"}) == []
