@@ -42,7 +42,7 @@ def command(main: Callable[..., None], together: bool = False) -> Callable[..., 
             with distributed.session():
                 return main(*args, **kwargs)
         except KeyboardInterrupt:
-            message, code = "interrupted; nothing half-written is left, the same command starts again", 130
+            message, code = "interrupted; nothing half-written is left, the same command goes on or starts again", 130
         except (ValueError, OSError) as error:
             if os.environ.get("DBGAN_TRACEBACK"):
                 raise

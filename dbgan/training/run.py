@@ -1,6 +1,7 @@
 """The command part that all training stages share: parameters, device, tracking, resuming, writing."""
 
 import copy
+import time
 from pathlib import Path
 from typing import Any
 
@@ -72,9 +73,14 @@ def precision(p: TrainParams, device: torch.device) -> str:
 
 
 def try_update(training: Training, p: TrainParams, data: Batches, device: torch.device) -> None:
-    """One update by a copy of the training, so that memory that is too small shows now: the last update's kind, as the
-    first ones may lack networks (`pixel_steps`)."""
+    """One update by a copy of the training, so that memory that is too small shows now, and says how long all may take:
+    the last update's kind, as the first ones may lack networks (`pixel_steps`)."""
     trial, shard = copy.deepcopy(training), distributed_shard(p.accumulate)
     optimizers = {name: adam(ready(network, p, device), p, name) for name, network in trial.networks.items()}
     group = next(stream(data, shard, len(shard), device))
-    update(trial, optimizers, group, list(shard), p.steps, p)
+    begin = time.monotonic()
+    terms = update(trial, optimizers, group, list(shard), p.steps, p)
+    float(next(iter(terms.values())))  # waits for a GPU
+    seconds = time.monotonic() - begin
+    hours = f"at that pace {p.steps} take {seconds * p.steps / 3600:.2g} h"
+    utils.log(f"time: an update that was tried took {seconds:.2g} s, warm-up included; {hours}")

@@ -7,7 +7,7 @@ from pathlib import Path
 import yaml
 from typer.testing import CliRunner
 
-TOLD = ("device: ", "disk: ")  # how the lines begin that a stage says before its work
+TOLD = ("device: ", "disk: ", "time: ")  # how the lines begin that a stage says before its work
 STAGES = yaml.safe_load((Path(__file__).parents[2] / "dvc.yaml").read_text())["stages"]
 
 

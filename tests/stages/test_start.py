@@ -1,5 +1,6 @@
 """What can be known before a stage's work is told before it: the device; that disk, memory or a file will not do."""
 
+import re
 import shutil
 from types import SimpleNamespace
 
@@ -42,6 +43,12 @@ def test_each_stage_says_what_computes(copied):
         assert told(stage, "device").endswith("threads: 1, processes: 1, float32")
     for stage in ("download", "build_h5"):
         assert "threads: " in told(stage, "device")
+
+
+def test_a_training_says_how_long_it_may_take(copied):
+    """Of 4 updates."""
+    seconds, hours = map(float, re.search(r"took (\S+) s, .* 4 take (\S+) h", told("pretrain", "time")).groups())
+    assert hours == pytest.approx(4 * seconds / 3600, rel=0.1)
 
 
 @pytest.fixture
