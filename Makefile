@@ -37,7 +37,7 @@ MINUTES ?= 30
 gpu:  # tests and times the trainings on a GPU, needs neither DVC nor MLflow
 	python3 -m benchmarks.gpu data/crops.h5 --minutes $(MINUTES)
 
-rehearsal: .venv/installed  # the seven stages at the paper's scale, two updates each: an hour and more on two cores
+rehearsal: .venv/installed  # the seven stages at the paper's scale, two updates each: about an hour on two cores
 	python -m tests.rehearsal docs/scaling.md --accumulate 1
 
 ablations: .venv/installed  # hours; what is done is not done again
