@@ -35,7 +35,6 @@ PARTS = {0: np.s_[60:200, 170:310], 17: np.s_[60:200, 180:320]}  # of panels sim
 def main(csv: Path = Path("docs/ablations.csv"), out: Path = Path("docs/ablations.md")) -> None:
     """Write the figures of experiments done here, if any, to CSV, where the others' stay as they are; tables of it to
     OUT, gallery/mix.jpg beside OUT."""
-
     root = utils.project_root()
     if done := revisions(root):
         table, kept = with_earlier(collected(root, done), csv)
