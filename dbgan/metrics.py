@@ -50,8 +50,8 @@ def ssim_2d(image: Photo, reference: Photo) -> float:
 
 def ssims(images: Sequence[Photo], reference: Photo) -> list[tuple[float, float]]:
     """`ssim` and `ssim_2d` of each image. They differ by the window's third dimension and the border alone, so both
-    come from the same local means along rows and columns, the reference's taken once: half the time of scikit-image's
-    and of a 3-D filter. By strips of rows, so that memory does not grow with the photograph."""
+    come from the same local means along rows and columns, the reference's taken once. By strips of rows,
+    so that memory does not grow with the photograph."""
     height, width, _ = reference.shape
     sums = np.zeros((len(images), 2))
     for top in range(0, height, STRIP):

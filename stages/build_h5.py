@@ -7,7 +7,7 @@ from threadpoolctl import threadpool_limits
 
 from dbgan import outputs, settings, tracking, utils
 from dbgan.data import development, disk, h5, manifest, registration
-from dbgan.data.crops import CropParams, grid, reduced, textured
+from dbgan.data.crops import CropParams, grid, reduced, reduced_size, textured
 from dbgan.data.manifest import Frame, load_frame
 from dbgan.utils import ordered, progress
 
@@ -39,7 +39,7 @@ def main(
             if real := listing.real_blur:
                 found |= write(file, "real", real_root, {"blurred": real}, p, workers)
                 # A photograph that was reduced shows no blocks any more.
-                kept = [min(frame.height, frame.width) <= (p.real_short_side or np.inf) for frame in real]
+                kept = [reduced_size(frame.height, frame.width, p) == (frame.height, frame.width) for frame in real]
                 tables = [
                     development.tables(real_root / frame.path) * keep for frame, keep in zip(real, kept, strict=True)
                 ]

@@ -33,14 +33,18 @@ def grid(height: int, width: int, p: CropParams) -> list[tuple[int, int]]:
     return [(y, x) for y in rows for x in columns]
 
 
+def reduced_size(height: int, width: int, p: CropParams) -> tuple[int, int]:
+    """A real photograph's at the scale of the sharp ones: the short side is `real_short_side` at most."""
+    share = min(1, (p.real_short_side or math.inf) / min(height, width))
+    return round(share * height), round(share * width)
+
+
 def reduced(photograph: np.ndarray, p: CropParams) -> np.ndarray:
-    """A real photograph (H, W, 3) uint8 at the scale of the sharp ones: its short side is `real_short_side` at most."""
-    height, width = photograph.shape[:2]
-    share = (p.real_short_side or math.inf) / min(height, width)
-    if share >= 1:
+    """A real photograph (H, W, 3) uint8 in its `reduced_size`."""
+    height, width = reduced_size(photograph.shape[0], photograph.shape[1], p)
+    if (height, width) == photograph.shape[:2]:
         return photograph
-    size = round(width * share), round(height * share)
-    return np.asarray(Image.fromarray(photograph).resize(size, Image.Resampling.HAMMING))
+    return np.asarray(Image.fromarray(photograph).resize((width, height), Image.Resampling.HAMMING))
 
 
 def cut(frame: np.ndarray, corners: list[tuple[int, int]], side: int) -> Iterator[np.ndarray]:

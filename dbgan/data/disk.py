@@ -1,6 +1,6 @@
 """What the files of a run take on the disk, known from the photographs' sizes before one is written."""
 
-from dbgan.data.crops import CropParams, grid
+from dbgan.data.crops import CropParams, grid, reduced_size
 from dbgan.data.manifest import Listing
 
 Needs = dict[str, float | None]  # bytes by what takes them; None: not known
@@ -11,8 +11,8 @@ def h5_files(listing: Listing, p: CropParams, noise_maps: int) -> Needs:
     pairs = {frame.sha256: frame for frame in [*listing.train_blurred, *listing.train_sharp]}  # equal ones: once
     pixels = sum(frame.height * frame.width for frame in pairs.values())
     for frame in listing.real_blur:
-        share = min(1, (p.real_short_side or float("inf")) / min(frame.height, frame.width))
-        pixels += round(share * frame.height) * round(share * frame.width)
+        height, width = reduced_size(frame.height, frame.width, p)
+        pixels += height * width
     crops = sum(len(grid(frame.height, frame.width, p)) for frame in listing.train_sharp)
     return {"crops.h5": 3 * pixels, "synthetic.h5": synthetic(crops, noise_maps, p.side)}
 
