@@ -1,4 +1,4 @@
-"""Figures of the experiments that are done to docs/ablations.csv, tables made of it to docs/ablations.md:
+"""Figures of the experiments that are done to docs/ablations.csv, tables made of it to docs/ablations.md and README.md:
 python -m ablations.table
 """
 
@@ -32,9 +32,11 @@ MIXES = ("mix-0", "baseline", "oracle")  # shown in the picture
 PARTS = {0: np.s_[60:200, 170:310], 17: np.s_[60:200, 180:320]}  # of panels simulated_<number>.png
 
 
-def main(csv: Path = Path("docs/ablations.csv"), out: Path = Path("docs/ablations.md")) -> None:
+def main(
+    csv: Path = Path("docs/ablations.csv"), out: Path = Path("docs/ablations.md"), readme: Path = Path("README.md")
+) -> None:
     """Write the figures of experiments done here, if any, to CSV, where the others' stay as they are; tables of it to
-    OUT, gallery/mix.jpg beside OUT."""
+    OUT, the shares to README, too, gallery/mix.jpg beside OUT."""
     root = utils.project_root()
     if done := revisions(root):
         table, kept = with_earlier(collected(root, done), csv)
@@ -42,7 +44,8 @@ def main(csv: Path = Path("docs/ablations.csv"), out: Path = Path("docs/ablation
             table.to_csv(part, index=False, lineterminator="\n")
         utils.log(f"{csv}: {len(done)} experiments done here, {kept} rows of others kept as they were")
     figures = pd.read_csv(csv).pivot(index="seed", columns="variant")
-    markdown.fill(out, "shares", shares_table(figures))
+    for page in (out, readme):
+        markdown.fill(page, "shares", shares_table(figures))
     markdown.fill(out, "claims", claims_table(figures))
     markdown.fill(out, "settings", settings_table(figures))
     mixes = [done.get(f"ablation-{name}-{plan.SEEDS[0]}") for name in MIXES]
