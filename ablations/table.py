@@ -97,7 +97,7 @@ def share(figures: pd.DataFrame, bgan: str, none: str, oracle: str) -> pd.Series
     return difference(figures, bgan, none, "psnr_real") / difference(figures, oracle, none, "psnr_real")
 
 
-def difference(figures: pd.DataFrame, one: str, other: str, key: str) -> pd.Series:
+def difference(figures: pd.DataFrame, one: str, other: str | None, key: str) -> pd.Series:
     """`one` less `other`, seed by seed, where both are known: a seed draws the test photographs' blurs, too."""
     return pd.Series(figures.get((key, one), np.nan) - figures.get((key, other), np.nan)).dropna()
 
@@ -174,7 +174,7 @@ def spread(values: pd.Series, sign: str = "") -> str:
 def signed(gains: pd.Series) -> str:
     if not gains.any():
         return "same" if len(gains) else ""
-    if abs(gains.mean()) < 0.0005:
+    if gains.abs().max() < 0.0005:
         return "under 0.0005"
     text = spread(gains, "+")
     return f"**{text}**" if np.prod(interval(gains)) > 0 else text  # 0 is not between its ends

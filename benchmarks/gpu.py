@@ -104,7 +104,6 @@ def updates(device: torch.device) -> Found:
     for name, (setting, changes) in product(TRAININGS, SETTINGS.items()):
         if changes.keys() - TRAININGS[name].model_fields:
             continue
-        torch.backends.cudnn.benchmark = setting == "shipped"
         work = new_update(name, values_of("paper", name, **changes), device)
         work()
         with FlopCounterMode(display=False) as flops, Launches(device.type) as count:
@@ -217,7 +216,7 @@ def main(
     at, card = torch.device(device), torch.cuda.get_device_name() if device == "cuda" else "cpu"
     path = out or FOLDER / f"{re.sub(r'[^a-z0-9]+', '-', card.lower())}.json"
     reader = Reader(crops, "paired/blurred", "paired/sharp")
-    results: Found = {"card": card, "torch": torch.__version__, "driver and CUDA": torch.version.cuda}
+    results: Found = {"card": card, "torch": torch.__version__, "CUDA": torch.version.cuda}
     steps: dict[str, Callable[[], Found]] = {
         "devices": partial(devices, at),
         "against the CPU": partial(against_cpu, at),

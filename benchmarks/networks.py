@@ -16,7 +16,7 @@ from benchmarks.launches import Launches
 from benchmarks.measure import CUDA, Row, cost, in_own_process, params
 from dbgan import settings
 from dbgan.models.build import BLUR, DEBLUR, build_generator
-from dbgan.models.critics import CriticConfig, build_critic
+from dbgan.models.critics import build_critic
 from dbgan.models.vgg import PerceptualParams, VGGFeatures
 from dbgan.training import loop
 from dbgan.training.bgan import CycleBgan, TrainBgan, TrainBganParams
@@ -73,15 +73,15 @@ def new_training(name: str, values: dict[str, Any], p: Any) -> loop.Training:
     deblur = new("dbgan")
     if name == "pretrain":
         return Pretrain(p, deblur)
-    config = CriticConfig(kind=p.critic, width=p.critic_width, patch=p.patch, luminance=False)
+    critic = partial(build_critic, p.critic, p.critic_width, p.patch, luminance=False)
     features = VGGFeatures(settings.section(values, "perceptual", PerceptualParams))
     if name == "finetune":
-        return Finetune(p, features, generator=deblur, critic=build_critic(config))
+        return Finetune(p, features, generator=deblur, critic=critic())
     blur, tables = new(values["blur_generator"]["name"]), torch.ones(1, 2, 8, 8)
     if p.method == "cycle":
-        critics = {name: build_critic(config) for name in ("blur_critic", "sharp_critic")}
+        critics = {name: critic() for name in ("blur_critic", "sharp_critic")}
         return CycleBgan(p, features, tables, blur=blur, deblur=deblur, **critics)
-    return TrainBgan(p, features, tables, blur=blur, critic=build_critic(config))
+    return TrainBgan(p, features, tables, blur=blur, critic=critic())
 
 
 def chosen(name: str, values: dict[str, Any]) -> Any:
@@ -94,6 +94,7 @@ def new_update(
     name: str, values: dict[str, Any], device: torch.device, training: loop.Training | None = None
 ) -> Callable[[], loop.Terms]:
     """One update of a training, `new_training` by default, on random images, which are the same on every device."""
+    torch.backends.cudnn.benchmark = True  # as `fit` does
     p = chosen(name, values)
     training = training or new_training(name, values, p)
     kinds, random = 3 if name == "train_bgan" else 2, torch.Generator().manual_seed(1)

@@ -12,9 +12,6 @@ from torch import nn
 from dbgan.models import build
 from dbgan.settings import Params
 
-EARLIER_NAME = {"sftnet_deblur": "sftnet"}
-EARLIER_VALUES = {("srresnet", "scale", 1), ("deblurgan", "signed", False)}  # keys that had this one legal value
-
 
 def save(path: Path, network: nn.Module, name: str, config: Params | dict[str, Any]) -> None:
     """One metadata key only: safetensors writes several in random order, and equal weights must be equal bytes."""
@@ -33,9 +30,7 @@ def recipe(path: Path) -> tuple[str, dict[str, Any]]:
     try:
         with safe_open(path, "pt") as file:
             written = json.loads((file.metadata() or {})["network"])
-        name, config = EARLIER_NAME.get(written["name"], written["name"]), written["config"]
-        earlier = {key for network, key, value in EARLIER_VALUES if network == name and config.get(key) == value}
-        return name, {key: value for key, value in config.items() if key not in earlier}
+        return written["name"], dict(written["config"])
     except SafetensorError as error:
         raise ValueError(f"{path}: not a readable weights file ({error})") from None
     except (TypeError, KeyError, ValueError, AttributeError):

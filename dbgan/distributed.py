@@ -60,12 +60,11 @@ def session() -> Iterator[None]:
         yield
         return
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
-    yield
-    if "torch" in sys.modules:  # not after an error: the others may never answer
-        import torch.distributed as dist
+    import torch.distributed as dist
 
-        if dist.is_initialized():
-            dist.destroy_process_group()
+    yield  # not after an error: the others may never answer
+    if dist.is_initialized():
+        dist.destroy_process_group()
 
 
 def delay_error(own: bool) -> None:
@@ -115,7 +114,11 @@ def gather_map(function: Callable[[Item], Any], items: Sequence[Item], over: Cal
 
 def distributed_command(module: str) -> int | None:
     """The exit code of this command under torchrun, if DBGAN_TORCHRUN asks for it; None: this process does the work."""
-    options = shlex.split(os.environ.get("DBGAN_TORCHRUN", ""))
+    given = os.environ.get("DBGAN_TORCHRUN", "")
+    try:
+        options = shlex.split(given)
+    except ValueError as error:
+        raise ValueError(f"DBGAN_TORCHRUN={given}: {error}") from None
     if not options or "TORCHELASTIC_RUN_ID" in os.environ:
         return None
     from torch.distributed import run

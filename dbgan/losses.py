@@ -103,12 +103,13 @@ def color(output: Tensor, target: Tensor) -> Tensor:
 def mode_seeking(a: Tensor, b: Tensor) -> Tensor:
     """How far two noise maps' blurs of the same photographs are from differing visibly; 0 when all do.
 
-    a, b: (N, 3, H, W) in [0, 1], H and W multiples of 16. The idea is the mode-seeking term of Mao et al., "Mode
+    a, b: (N, 3, H, W) in [0, 1], H and W at least 16. The idea is the mode-seeking term of Mao et al., "Mode
     Seeking Generative Adversarial Networks", CVPR 2019; ours is a hinge, and looks at what blur changes alone: not
     at the mean of 16 x 16 blocks, where a cast would do, nor below 4 pixels, where a grid would do.
     """
     difference = F.avg_pool2d(a - b, 4)
-    detail = difference - F.interpolate(F.avg_pool2d(difference, 4), size=difference.shape[-2:])
+    blocks = F.interpolate(F.avg_pool2d(difference, 4), scale_factor=4)
+    detail = difference[..., : blocks.shape[-2], : blocks.shape[-1]] - blocks
     return F.relu(VISIBLE - detail.abs().mean(dim=(1, 2, 3))).mean()
 
 

@@ -36,22 +36,13 @@ def psnr(image: Photo, reference: Photo) -> float:
         return float(peak_signal_noise_ratio(reference, image))
 
 
-def ssim(image: Photo, reference: Photo) -> float:
-    """SSIM as the field's tables have it: MATLAB's ssim() on RGB, one 3-D 11x11x11 Gaussian window over the
-    H x W x 3 volume, borders replicated, mean over all positions."""
-    return ssims([image], reference)[0][0]
-
-
-def ssim_2d(image: Photo, reference: Photo) -> float:
-    """SSIM in its other convention: a 2-D 11x11 Gaussian window on each channel, valid region only, mean of the three.
-    It differs widely from `ssim`."""
-    return ssims([image], reference)[0][1]
-
-
 def ssims(images: Sequence[Photo], reference: Photo) -> list[tuple[float, float]]:
-    """`ssim` and `ssim_2d` of each image. They differ by the window's third dimension and the border alone, so both
-    come from the same local means along rows and columns, the reference's taken once. By strips of rows,
-    so that memory does not grow with the photograph."""
+    """SSIM of each image in both conventions, which differ widely. First as the field's tables have it: MATLAB's ssim()
+    on RGB, one 3-D 11x11x11 Gaussian window over the H x W x 3 volume, borders replicated, mean over all positions.
+    Second: a 2-D 11x11 Gaussian window on each channel, valid region only, mean of the three.
+
+    Both come from the same local means along rows and columns, the reference's taken once; by strips of rows, so that
+    memory does not grow with the photograph."""
     height, width, _ = reference.shape
     sums = np.zeros((len(images), 2))
     for top in range(0, height, STRIP):
@@ -88,13 +79,8 @@ def _similarity(x: np.ndarray, xx: np.ndarray, y: np.ndarray, yy: np.ndarray, xy
     return (2 * product + c1) * (2 * (xy - product) + c2) / ((squares + c1) * (xx + yy - squares + c2))
 
 
-def delta_e(image: Photo, reference: Photo) -> float:
-    """Mean CIEDE2000 colour difference of two sRGB images; about 1 is just noticeable."""
-    return delta_es([image], reference)[0]
-
-
 def delta_es(images: Sequence[Photo], reference: Photo) -> list[float]:
-    """`delta_e` of each image, by strips of rows; the reference is converted once."""
+    """Mean CIEDE2000 colour difference of each sRGB image, about 1 is just noticeable; by strips of rows."""
     sums = np.zeros(len(images))
     for top in range(0, len(reference), STRIP):
         rows = slice(top, top + STRIP)

@@ -22,11 +22,12 @@ Made = tuple[np.ndarray, np.ndarray]  # indices of the sharp crops, and their bl
 
 
 class Bgan:
-    """BGAN's blurs. tables: as in `development.jpeg`, of all real photographs; zeros leave JPEG out. noise: of the
-    sensor, levels of 255: the same at all of them, as shot noise is after a response curve of gamma 2."""
+    """BGAN's blurs. tables: as in `development.jpeg`, of all real photographs; zeros leave JPEG out. `noise`, which
+    `match_noise` finds: of the sensor, levels of 255: the same at all of them, as shot noise is after a response curve
+    of gamma 2."""
 
-    def __init__(self, network: nn.Module, crops: Reader, tables: Tensor, seed: int, noise: float = 0.0) -> None:
-        self.network, self.crops, self.tables, self.seed, self.noise = network, crops, tables, seed, noise
+    def __init__(self, network: nn.Module, crops: Reader, tables: Tensor, seed: int) -> None:
+        self.network, self.crops, self.tables, self.seed, self.noise = network, crops, tables, seed, 0.0
 
     def blurred(self, crops: np.ndarray, draw: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
         """The network's blurs, and what is drawn for their storage: the grain of the sensor, and each one's tables."""

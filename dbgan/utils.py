@@ -34,9 +34,9 @@ def command(main: Callable[..., None], together: bool = False) -> Callable[..., 
 
     @functools.wraps(main)
     def clean(*args, **kwargs) -> None:
-        if together and (code := distributed.distributed_command(f"stages.{name}")) is not None:
-            raise typer.Exit(code)
         try:
+            if together and (code := distributed.distributed_command(f"stages.{name}")) is not None:
+                raise typer.Exit(code)
             if distributed.world_size() > 1 and not together:
                 raise ValueError("this command is one process's work; start it without torchrun")
             with distributed.session():

@@ -24,7 +24,7 @@ def main(
     values = settings.load(params)
     p = settings.section(values, "crop", CropParams)
     listing = manifest.load_listing(raw)
-    root, real_root = manifest.roots(listing, raw, utils.project_root())
+    root, real_root = manifest.roots(listing, raw)
     workers = utils.workers()
     outputs.log_cpu(workers, values["scale"])
     utils.enough_disk(disk.h5_files(listing, p, settings.value(values, "synthesize.noise_maps", int)), out)

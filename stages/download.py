@@ -43,8 +43,9 @@ def main(
         with utils.atomic_write(out) as part:
             part.mkdir()
             found = sources.find(p, archives, part, camera, real_camera, seed)
-            frames, summary = check.check(found, p.min_side, p.max_rejected, utils.workers())
-            listing = manifest.save_listing(part, found.root, found.real_root, utils.project_root(), frames)
+            with utils.out_of_memory("set DBGAN_WORKERS to fewer photographs at once"):
+                frames, summary = check.check(found, p.min_side, p.max_rejected, utils.workers())
+            listing = manifest.save_listing(part, found.root, found.real_root, frames)
             with utils.atomic_write(sheet) as file:
                 contact_sheet.save(file, listing, found.root, found.real_root)
         outputs.write_json(metrics, summary)

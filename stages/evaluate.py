@@ -47,7 +47,7 @@ def main(
     outputs.log_device(device, "float32")
     crops_file = h5.Reader(crops, "paired/sharp")
     listing = manifest.load_listing(raw)
-    root, real_root = manifest.roots(listing, raw, utils.project_root())
+    root, real_root = manifest.roots(listing, raw)
     load = partial(manifest.load_frame, root)
     bgan, *deblurs = (
         checkpoint.load(models / f"{file}.safetensors", names).to(device)

@@ -47,7 +47,7 @@ def main(
     camera = settings.section(values, "real_camera", camera_shake.ShakeParams)
     device = outputs.device(common.threads, values["scale"])
     outputs.log_device(device, "float32")
-    file = h5.Reader(crops, "paired/sharp")
+    file = h5.Reader(crops)
     count = file.length("paired/sharp")
     side = file.rows("paired/sharp", 0).shape[0]
     figures: dict[str, float] = {"synthetic_crops": count * p.noise_maps}

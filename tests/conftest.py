@@ -33,7 +33,7 @@ TINY = {
     "scales.sample.perceptual": {"width": 4},
     "scales.sample.bgan": NETWORK,
     "scales.sample.sftnet_blur": SFT,
-    "scales.sample.train_bgan": TRAINING | {"batch": 2, "critic_width": 4, "pixel_steps": 2},
+    "scales.sample.train_bgan": TRAINING | {"batch": 2, "critic_width": 4},
     "scales.sample.synthesize": {"noise_maps": 2},
     "scales.sample.dbgan": NETWORK | {"downsample": 2},
     "scales.sample.srresnet": {"width": 2, "blocks": 1},

@@ -157,6 +157,13 @@ def test_the_tables_hold_means_and_differences():
     assert "vanilla" not in settings_table
 
 
+def test_differences_that_cancel_are_no_small_ones_and_unlike_test_photographs_are_not_compared():
+    known = figures(baseline=[30, 40, 50], film=[31, 40, 50], lsgan=[30.2, 39.9, 49.9])
+    settings_table = table.settings_table(known)
+    assert "0.000 ± 0.173 |" in next(row for row in settings_table.splitlines() if "lsgan" in row)
+    assert "| another real camera | 3 | 40.333 ± 9.504 |  |" in settings_table
+
+
 def test_the_share_of_the_oracles_gain_is_taken_seed_by_seed(collected):
     """By hand: (22.3 - 22.1) / (22.5 - 22.1) = 0.5 and (21.5 - 21) / (22 - 21) = 0.5; the third has no oracle."""
     measured = {118: (22.1, 22.3, 22.5), 119: (21.0, 21.5, 22.0), 120: (21.0, 21.5, None)}

@@ -134,6 +134,24 @@ def test_blurs_are_pairs_that_depend_on_name_and_seed_only(place, photo):
     assert (place / "other/blur/b_0.png").read_bytes() != first["blur/b_0.png"]
 
 
+def test_no_sharp_photograph_is_lost_to_a_pair_and_a_format_changes_no_noise(place, photo):
+    photos.write(place / "own/sharp/a.png", photo(3))
+    photos.write(place / "own/sharp/a_0.png", photo(4))
+    before = files(place / "own")
+    assert "own/sharp/a_0.png: is one of the inputs" in run("blur own/sharp/a.png own/sharp/a_0.png --out own").stderr
+    result = run("blur own/sharp/a.png --out own")
+    assert (result.exit_code, files(place / "own")) == (1, before)
+    assert "own/sharp/a_0.png: another photograph is there; choose another --out, or --force" in result.stderr
+    assert np.array_equal(photos.read(place / "own/sharp/a_0.png")[0], photo(4))
+    assert run("blur own/sharp/a.png --out own --force").exit_code == 0
+    assert np.array_equal(photos.read(place / "own/sharp/a_0.png")[0], photo(3))
+    (place / "own/blur/a_0.png").rename("kept.png")  # as if it had been killed before the blur was written
+    assert run("blur own/sharp/a.png --out own").exit_code == 0
+    assert (place / "own/blur/a_0.png").read_bytes() == (place / "kept.png").read_bytes()
+    assert run("blur own/sharp/a.png --out tiff --format tiff").exit_code == 0
+    assert np.array_equal(photos.read(place / "tiff/blur/a_0.tif")[0], photos.read(place / "kept.png")[0])
+
+
 def test_a_photograph_that_is_stored_turned_gives_pairs_of_equal_sides(place, photo):
     exif = Image.Exif()
     exif[0x0112] = 6

@@ -1,6 +1,7 @@
 """Reads every photograph once, in full, and sets aside those that cannot be used, with the reason."""
 
 import math
+import os
 from collections import defaultdict
 from functools import partial
 from pathlib import Path
@@ -37,7 +38,7 @@ def check(found: Found, min_side: int, max_rejected: float, workers: int) -> tup
         for item in ordered(partial(_read, root, min_side), items, workers):
             if isinstance(item, Unreadable):
                 reason = item.reason.partition(" (")[0]  # details in brackets do not count
-                set_aside[reason].append(item.path.relative_to(root).as_posix())
+                set_aside[reason].append(Path(os.path.relpath(item.path, root)).as_posix())
             elif tested.intersection(frame.sha256 for frame in item.frames):
                 set_aside["is among the test pairs too"].append(item.frames[0].path)
             else:

@@ -29,5 +29,4 @@ def save(path: Path, listing: Listing, root: Path, real_root: Path) -> None:
             label = frame.path[-46:].encode("utf-8", "replace").decode()  # as much of its end as fits
             ImageDraw.Draw(cell).text((3, PHOTO[1] + 2), label, fill="black", font_size=12)
             sheet.paste(cell, (column * CELL[0], row * CELL[1]))
-    path.parent.mkdir(parents=True, exist_ok=True)
     sheet.save(path, "PNG")

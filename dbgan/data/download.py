@@ -64,9 +64,14 @@ def fetch(archive: Archive, key: str, online: bool = True) -> Path:
 
 def missing(archive: Archive, key: str, unpack: bool) -> dict[str, float | None]:
     """The bytes that `fetch`, or `unpacked`, would write, by what they are; None: not known."""
-    if archive.path:
-        return {}
     out, size = _cached(archive.file), archive.gb and archive.gb * 1e9
+    if archive.path:
+        own = project_root() / Path(archive.path).expanduser()
+        return (
+            {f"{own.name} unpacked, unless it is already": size or own.stat().st_size}
+            if unpack and own.is_file()
+            else {}
+        )
     if unpack and _cached(f"{key.rpartition('.')[2]}-{_recorded(out)[:16]}").is_dir():
         return {}
     begun = sum(part.stat().st_size for part in out.parent.glob(f"{out.name}*.part"))
@@ -139,4 +144,6 @@ def _unpack(archive: Path, out: Path) -> None:
     except Exception as error:  # both formats' libraries raise errors of many kinds for damaged files
         if isinstance(error, OSError) and error.errno:
             raise
-        raise ValueError(f"{archive}: no undamaged zip or tar file ({error}); delete it to download it again") from None
+        raise ValueError(
+            f"{archive}: no undamaged zip or tar file ({error}); replace it, or delete the downloaded one"
+        ) from None

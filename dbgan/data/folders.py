@@ -44,7 +44,10 @@ def find_real(root: Path) -> list[Paths]:
     """Real blurred photographs, sorted: those in real_blur folders, else those of the blurred side, else all."""
     paths = photos.find(root)
     real, blurred = ([path for path in paths if _side(path) == side] for side in ("real_blur", "blurred"))
-    return [(path,) for path in real or blurred or paths]
+    chosen = real or blurred or paths
+    if rest := len(paths) - len(chosen):
+        log(f"{root}: {rest} photographs in no folder of the name {'real_blur' if real else 'blur'} are left out")
+    return [(path,) for path in chosen]
 
 
 def hold_out(pairs: list[Paths], share: float) -> tuple[list[Paths], list[Paths]]:
@@ -85,7 +88,7 @@ def _from_folder(root: Path) -> Sets:
         if (side := _side(path)) == "real_blur":
             sets[side].append((path,))
         elif side is None:
-            left_out[path.parent.name] += 1
+            left_out[path.parent.name or "."] += 1
         else:
             split = next((name.lower() for name in path.parent.parts if name.lower() in SPLITS), "")
             other = partners[split, _common(path)].setdefault(side, path)

@@ -134,9 +134,10 @@ class Rows:
 
     def append(self, blurred: np.ndarray, source: np.ndarray) -> None:
         """Blurs (n, S, S, 3) uint8 and the (n,) indices of their crops."""
-        self._put("blurred", blurred.tobytes())
-        self._pending += (sources := source.astype(np.int64).tobytes())
-        for name, data in (("blurred", blurred.tobytes()), ("source", sources)):
+        parts = {"blurred": blurred.tobytes(), "source": source.astype(np.int64).tobytes()}
+        self._put("blurred", parts["blurred"])
+        self._pending += parts["source"]
+        for name, data in parts.items():
             self._digests[name].update(data)
         self.row += len(source)
 

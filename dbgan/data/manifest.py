@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from dbgan.data import photos
+from dbgan.utils import project_root
 
 
 @dataclass(frozen=True)
@@ -38,12 +39,12 @@ def describe(root: Path, path: Path) -> tuple[Frame, np.ndarray, str]:
     return Frame(name, path.as_posix(), image.shape[0], image.shape[1], digest, mean), image, note
 
 
-def save_listing(raw: Path, root: Path, real_root: Path, repository: Path, frames: dict[str, list[Frame]]) -> Listing:
+def save_listing(raw: Path, root: Path, real_root: Path, frames: dict[str, list[Frame]]) -> Listing:
     """Write the listing of these photographs to `raw`; roots that lie in the repository are relative to it."""
 
     def name(folder: Path) -> str:
-        inside = folder.is_relative_to(repository)
-        return "" if folder == raw else folder.relative_to(repository).as_posix() if inside else str(folder)
+        inside = folder.is_relative_to(project_root())
+        return "" if folder == raw else folder.relative_to(project_root()).as_posix() if inside else str(folder)
 
     listing = Listing(root=name(root), real_root=name(real_root), **frames)
     (raw / "frames.json").write_text(json.dumps(asdict(listing), indent=1) + "\n", encoding="utf-8")
@@ -61,9 +62,9 @@ def load_listing(folder: Path) -> Listing:
         raise ValueError(f"{path}: no readable frame listing ({error}); run the download stage") from None
 
 
-def roots(listing: Listing, raw: Path, repository: Path) -> tuple[Path, Path]:
+def roots(listing: Listing, raw: Path) -> tuple[Path, Path]:
     """The folders of the pairs and of the real blurred photographs in `raw`'s listing."""
-    pairs, real = (repository / name if name else raw for name in (listing.root, listing.real_root))
+    pairs, real = (project_root() / name if name else raw for name in (listing.root, listing.real_root))
     return pairs, real
 
 

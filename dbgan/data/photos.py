@@ -48,6 +48,8 @@ PLAIN = (0, 1, 2)  # TIFF's kinds of colour that are grey or RGB
 NO_RGB = ("CMYK", "YCbCr", "LAB", "HSV")
 GAIN_MAP = (b"hdrgm:", b"HDRGainMap", b":ts:21496", b"tmap", b"hdrgainmap")  # signs of a second picture for HDR screens
 
+SAME = 2  # levels: two makers' sRGB differ by less
+
 # Colours told by the numbers of ITU-T H.273 instead of by a profile. Video's curves are shown by sRGB's.
 D65 = (0.3127, 0.329)
 PRIMARIES = {  # x and y of red, green and blue
@@ -106,13 +108,14 @@ def to_8_bits(levels: np.ndarray) -> np.ndarray:
 
 
 def find(folder: Path) -> list[Path]:
-    """The photographs below a folder, camera RAW too, sorted, relative to it; through links, not in hidden folders.
-    Says what is left out."""
+    """The photographs below a folder, camera RAW too, sorted, relative to it; not in hidden folders; through links, but
+    not to a folder that the link lies in. Says what is left out."""
     if not folder.is_dir():
         raise ValueError(f"{folder}: there is no such folder")
     images, closed, others = list[Path](), list[str](), Counter[str]()
     for at, folders, names in os.walk(folder, onerror=lambda error: closed.append(error.filename), followlinks=True):
-        folders[:] = [name for name in folders if not name.startswith(".") and name not in JUNK]
+        loops = {name for name in folders if Path(at).resolve().is_relative_to(Path(at, name).resolve())}
+        folders[:] = [name for name in folders if not name.startswith(".") and name not in JUNK | loops]
         for path in (Path(at, name) for name in names if not name.startswith(".")):
             if (suffix := path.suffix.lower()) in OTHERS:
                 others[suffix] += 1
@@ -133,13 +136,13 @@ def find(folder: Path) -> list[Path]:
 
 def decode(path: Path, content: bytes | None = None) -> Picture:
     """The photograph of a file, or of `content` in its place; of several the first, of a TIFF file the first that is no
-    thumbnail. Any error becomes Unreadable: no file, another kind of file, damage, too large."""
+    thumbnail. Any error but of memory becomes Unreadable: no file, another kind of file, damage, too large."""
     try:
         if path.suffix.lower() in RAW:
             raise Unreadable(path, "camera RAW is not read; convert it to JPEG or PNG")
         with path.open("rb") if content is None else io.BytesIO(content) as file:
             return _decode(path, file)
-    except Unreadable:
+    except (Unreadable, MemoryError):  # too little memory is no fault of the file
         raise
     except UnidentifiedImageError:
         empty = not (path.stat().st_size if content is None else content)
@@ -170,15 +173,28 @@ def to_srgb(path: Path, picture: Picture) -> tuple[np.ndarray, str]:
     rgb = np.repeat(pixels, 3, axis=2) if grey else np.ascontiguousarray(pixels)
     if picture.icc:
         try:
-            profile = ImageCms.ImageCmsProfile(io.BytesIO(picture.icc))
-            if "sRGB" not in ImageCms.getProfileDescription(profile):
-                image = Image.fromarray(pixels[..., 0] if profile.profile.xcolor_space.strip() == "GRAY" else rgb)
-                srgb = ImageCms.createProfile("sRGB")
-                rgb = np.asarray(ImageCms.profileToProfile(image, profile, srgb, outputMode="RGB"))
+            converted = _converted(rgb, picture.icc)
+            if converted is not rgb:
+                rgb = converted
                 notes.append("colours converted to sRGB")
         except (ImageCms.PyCMSError, OSError):
             notes.append("its damaged colour profile is ignored")
     return rgb, ", ".join([*notes, "rotated as its EXIF says"] if picture.turned else notes)
+
+
+def _converted(rgb: np.ndarray, icc: bytes) -> np.ndarray:
+    """(H, W, 3) in sRGB, or `rgb` itself where the profile shows colours as sRGB does: names tell nothing, there is a
+    "linear sRGB"."""
+    profile = ImageCms.ImageCmsProfile(io.BytesIO(icc))
+    grey = profile.profile.xcolor_space.strip() == "GRAY"
+    transform = ImageCms.buildTransform(profile, ImageCms.createProfile("sRGB"), "L" if grey else "RGB", "RGB")
+
+    def shown(image: np.ndarray) -> np.ndarray:
+        return np.asarray(ImageCms.applyTransform(Image.fromarray(image[..., 0] if grey else image), transform))
+
+    steps = np.arange(0, 256, 51, dtype=np.uint8)
+    some = np.stack([steps] * 3 if grey else np.meshgrid(steps, steps, steps), axis=-1).reshape(1, -1, 3)
+    return rgb if np.abs(shown(some).astype(int) - some).max() <= SAME else shown(rgb)
 
 
 def write(path: Path, image: np.ndarray, **options) -> None:

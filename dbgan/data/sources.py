@@ -12,7 +12,7 @@ from dbgan.data import download, folders, photos
 from dbgan.data.camera_shake import ShakeParams, blur
 from dbgan.data.folders import Found, Paths, Sets
 from dbgan.settings import Params
-from dbgan.utils import progress, project_root
+from dbgan.utils import log, progress, project_root
 
 # Photographs inside scikit-image's own package, and the parts of each that a set has: no two sets share a pixel. Sharp
 # training photographs and real blur show the same kinds of scenes, or a critic would tell scenes apart instead of blur.
@@ -49,6 +49,8 @@ def find(
     else:
         found = folders.find(_root(p.source, p.root, "root", archives), p.test_share)
     real, real_root = real_source(p), found.root
+    if real and (others := len(found.sets["real_blur"])):
+        log(f"{found.root}: {others} photographs of real blur there are left out, as data.real is {real}")
     if real == "sample":
         real_root, found.sets["real_blur"] = out, sample("real_blur", real_camera, p.real_shakes)
     elif real:

@@ -1,15 +1,14 @@
 """The critics: the paper's, VGG-style as in SRGAN (Sec. 3); DeblurGAN's, of patches; ours, which judges blur alone."""
 
 from itertools import pairwise
-from typing import Literal, Self
+from typing import Literal
 
 import torch
-from pydantic import PositiveInt, model_validator
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from dbgan.settings import Params
-
+# One logit for an image (paper), a map of logits (DeblurGAN's), or one logit of `autocorrelation` (ours).
+Kind = Literal["vgg", "patch", "blur"]
 SLOPE = 0.2
 LUMINANCE = (0.299, 0.587, 0.114)  # of R, G and B (ITU-R BT.601)
 LAGS = 15  # pixels, to each side, of the autocorrelation that BlurCritic sees
@@ -33,20 +32,6 @@ def standard_luminance(image: Tensor) -> Tensor:
     return (centred / (centred.std(dim=(2, 3), keepdim=True) + 0.05)).expand(-1, 3, -1, -1)
 
 
-class CriticConfig(Params):
-    # one logit for an image (paper), a map of logits (DeblurGAN's), or one logit of `autocorrelation` (ours)
-    kind: Literal["vgg", "patch", "blur"]
-    width: PositiveInt  # channels of the first layer; 64 in the paper
-    patch: PositiveInt  # side of the images, for "vgg" a multiple of 32
-    luminance: bool  # "vgg", "patch": shown `standard_luminance` instead of colours; ours
-
-    @model_validator(mode="after")
-    def patch_halves_five_times(self) -> Self:
-        if self.kind == "vgg" and self.patch % 32:
-            raise ValueError(f"the critic needs a patch that is a multiple of 32, not {self.patch}")
-        return self
-
-
 def features(convs: nn.ModuleList, norms: nn.ModuleList, image: Tensor) -> Tensor:
     x = F.leaky_relu(convs[0](image), SLOPE)
     for conv, norm in zip(convs[1:], norms, strict=True):
@@ -55,19 +40,20 @@ def features(convs: nn.ModuleList, norms: nn.ModuleList, image: Tensor) -> Tenso
 
 
 class VGGCritic(nn.Module):
-    """Five pairs of convs, 3x3 then 4x4 with stride 2, and two linear layers. (N, 3, patch, patch) -> (N,) logits; no
-    sigmoid, which belongs to the loss. Convs before a BatchNorm, which takes any bias out again, have none."""
+    """Five pairs of convs, 3x3 then 4x4 with stride 2, and two linear layers. (N, 3, patch, patch), patch a multiple of
+    32 -> (N,) logits; no sigmoid, which belongs to the loss. Convs before a BatchNorm, which takes any bias out again,
+    have none."""
 
-    def __init__(self, config: CriticConfig) -> None:
+    def __init__(self, width: int, patch: int, luminance: bool) -> None:
         super().__init__()
-        self.luminance = config.luminance
-        channels = [3, *(config.width * w for w in (1, 1, 2, 2, 4, 4, 8, 8, 8, 8))]
+        self.luminance = luminance
+        channels = [3, *(width * w for w in (1, 1, 2, 2, 4, 4, 8, 8, 8, 8))]
         self.convs = nn.ModuleList(
             nn.Conv2d(i, o, 4 if k % 2 else 3, stride=1 + k % 2, padding=1, bias=k == 0)
             for k, (i, o) in enumerate(pairwise(channels))
         )
         self.norms = nn.ModuleList(nn.BatchNorm2d(c) for c in channels[2:])
-        self.hidden = nn.Linear(channels[-1] * (config.patch // 32) ** 2, 100)
+        self.hidden = nn.Linear(channels[-1] * (patch // 32) ** 2, 100)
         self.logit = nn.Linear(100, 1)
 
     def forward(self, image: Tensor) -> Tensor:
@@ -82,10 +68,10 @@ class PatchCritic(nn.Module):
     training InstanceNorm takes each image's own statistics, in eval mode those of the training.
     """
 
-    def __init__(self, config: CriticConfig) -> None:
+    def __init__(self, width: int, luminance: bool) -> None:
         super().__init__()
-        self.luminance = config.luminance
-        channels = [3, *(config.width * 2**k for k in range(4))]
+        self.luminance = luminance
+        channels = [3, *(width * 2**k for k in range(4))]
         self.convs = nn.ModuleList(
             nn.Conv2d(i, o, 4, stride=2 if k < 3 else 1, padding=2) for k, (i, o) in enumerate(pairwise(channels))
         )
@@ -117,9 +103,9 @@ def autocorrelation(image: Tensor) -> Tensor:
 class BlurCritic(nn.Module):
     """Three convs and a linear layer on `autocorrelation`: (N, 3, H, W), 16 pixels or more a side -> (N,) logits."""
 
-    def __init__(self, config: CriticConfig) -> None:
+    def __init__(self, width: int) -> None:
         super().__init__()
-        channels = [2 * len(POWERS), config.width, 2 * config.width, 4 * config.width]
+        channels = [2 * len(POWERS), width, 2 * width, 4 * width]
         self.convs = nn.ModuleList(
             nn.Conv2d(i, o, 3, stride=1 + (k > 0), padding=1) for k, (i, o) in enumerate(pairwise(channels))
         )
@@ -133,11 +119,14 @@ class BlurCritic(nn.Module):
         return self.logit(x.flatten(1)).squeeze(1)
 
 
-def build_critic(config: CriticConfig) -> nn.Module:
-    """The weights of "vgg" lie channels-last, which convs compute fastest. Those of "patch" must not: of a single image
+def build_critic(kind: Kind, width: int, patch: int, luminance: bool) -> nn.Module:
+    """width: channels of the first layer; patch: side of the images; luminance: "vgg" and "patch" are shown
+    `standard_luminance` instead of colours (ours).
+
+    The weights of "vgg" lie channels-last, which convs compute fastest. Those of "patch" must not: of a single image
     whose channels lie last, PyTorch's InstanceNorm has a wrong second derivative, and with it the gradient penalty."""
-    if config.kind == "blur":
-        return BlurCritic(config)
-    if config.kind == "vgg":
-        return VGGCritic(config).to(memory_format=torch.channels_last)
-    return PatchCritic(config)
+    if kind == "blur":
+        return BlurCritic(width)
+    if kind == "vgg":
+        return VGGCritic(width, patch, luminance).to(memory_format=torch.channels_last)
+    return PatchCritic(width, luminance)

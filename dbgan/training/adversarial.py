@@ -1,13 +1,14 @@
 """What both trainings against a critic share: their parameters, the critic's judgement and its loss."""
 
 from collections.abc import Callable
-from typing import Annotated, Literal
+from typing import Annotated, Self
 
 import torch
-from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
 from torch import Tensor, nn
 
 from dbgan.losses import OBJECTIVES, PENALTY, Objective, draw_share, gradient_penalty
+from dbgan.models.critics import Kind
 from dbgan.training.loop import TrainParams
 
 
@@ -17,11 +18,17 @@ class AdversarialParams(TrainParams):
     patch: Annotated[int, Field(ge=16)]  # pixels; colours are compared in blocks of 16 x 16
     beta: NonNegativeFloat  # weight of the adversarial losses
     objective: Objective  # of critics and generators against each other
-    critic: Literal["vgg", "patch", "blur"]  # the critics' network
-    critic_width: PositiveInt  # channels of the critics' first layer
+    critic: Kind  # the critics' network
+    critic_width: PositiveInt  # channels of the critics' first layer; 64 in the paper
     critic_lr: PositiveFloat  # learning rate of the critics at the start; it falls like the generators'
     perceptual: NonNegativeFloat  # weight of the perceptual distance to the sharp photograph
     color: NonNegativeFloat  # weight of the loss of colour that is not the sharp photograph's
+
+    @model_validator(mode="after")
+    def _patch_halves_five_times(self) -> Self:
+        if self.critic == "vgg" and self.patch % 32:
+            raise ValueError(f"patch must be a multiple of 32 for the critic vgg, not {self.patch}")
+        return self
 
 
 class Adversarial:

@@ -32,6 +32,10 @@ class TrainBganParams(AdversarialParams):
     def _learns(self) -> "TrainBganParams":
         if self.method == "paired" and not self.pixel_steps:
             raise ValueError("pixel_steps must be above 0 with method paired: nothing else is learnt from the pairs")
+        if self.method == "paper" and self.pixel_steps:
+            raise ValueError(
+                "pixel_steps must be 0 with method paper, which has no pairs; method paired starts on them"
+            )
         return self
 
 

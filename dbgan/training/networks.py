@@ -9,16 +9,15 @@ from torch import nn
 from dbgan import settings
 from dbgan.data import download
 from dbgan.models.build import gaussian_init, seeded
-from dbgan.models.critics import CriticConfig, build_critic
+from dbgan.models.critics import build_critic
 from dbgan.models.vgg import PerceptualParams, VGGFeatures
 from dbgan.training.adversarial import AdversarialParams
 
 
 def new_critic(p: AdversarialParams, luminance: bool, seed: int, std: float) -> nn.Module:
-    config = CriticConfig(kind=p.critic, width=p.critic_width, patch=p.patch, luminance=luminance)
-    critic = seeded(partial(build_critic, config), seed)
+    critic = seeded(partial(build_critic, p.critic, p.critic_width, p.patch, luminance), seed)
     # The critic of blur starts as PyTorch's layers do, or it would lag behind a generator of few weights.
-    return critic if config.kind == "blur" else gaussian_init(critic, seed, std)
+    return critic if p.critic == "blur" else gaussian_init(critic, seed, std)
 
 
 def vgg_features(values: dict[str, Any], device: torch.device) -> tuple[VGGFeatures, str]:

@@ -48,6 +48,7 @@ class Job:
         weights = 4 * sum(weight.numel() for net in training.networks.values() for weight in net.parameters())
         utils.enough_disk({"state of the training": 2 * 4 * weights}, utils.project_root())  # 4: Adam's and the mean's
         determines = [code(self.stage, recipe[0]), values, data.digests, figures]
+        determines += [self.device.type, precision(p, self.device)]
         with (
             tracking.run(self.stage, self.values, used) as log,
             unfinished(self.stage, determines) as state,

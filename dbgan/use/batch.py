@@ -29,9 +29,14 @@ Job = tuple[Path, list[Path], str]  # a photograph, the files that it becomes, a
 Work = Callable[[photo_files.Photo, Path, Path], np.ndarray]  # a photograph, its file and the target -> pixels
 
 
-def jobs(inputs: list[str], out: Path, targets: Callable[[Path, bool], list[Path]]) -> list[Job]:
+def jobs(
+    inputs: list[str],
+    out: Path,
+    targets: Callable[[Path, bool], list[Path]],
+    beside: Callable[[Path], list[Path]] = lambda target: [],
+) -> list[Job]:
     """The photographs that `inputs` name and the files that each becomes, in no input's place. `targets` gets a name,
-    and whether another differs from it in suffix or case alone."""
+    and whether another differs from it in suffix or case alone; `beside` a target: what else is written with it."""
     if out.exists() and not out.is_dir():
         raise ValueError(f"{out}: is no folder")
     found = photographs(inputs, out)
@@ -47,8 +52,9 @@ def jobs(inputs: list[str], out: Path, targets: Callable[[Path, bool], list[Path
     for file, made in all_jobs:
         for target in made:
             makers[target].append(file)
-            if target.resolve() in sources:
-                raise ValueError(f"{target}: is one of the inputs; choose another folder for the results")
+            for written in (target, *beside(target)):
+                if written.resolve() in sources:
+                    raise ValueError(f"{written}: is one of the inputs; choose another folder for the results")
     clash = "{} and {}: both would become {}; give each its own --out".format
     clashes = {target: clash(*files[:2], target) for target, files in makers.items() if len(files) > 1}
     return [

@@ -1,8 +1,8 @@
 """Blur sharp photographs as BGAN has learnt, for training: python -m dbgan blur photos --out pairs --variants 4"""
 
+import filecmp
 import hashlib
 import os
-import shutil
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -29,7 +29,7 @@ def main(
     """Blur sharp photographs realistically: training pairs for any network.
 
     Writes OUT/blur/<name>_<k> and OUT/sharp/<name>_<k>, the upright photograph, linked where possible. A blur depends
-    on the seed, the photograph's path in its folder and k, not on the other photographs.
+    on the seed, the pair's name and k, not on the other photographs.
 
     \b
     python -m dbgan blur photos --out pairs --variants 4
@@ -40,23 +40,30 @@ def main(
         stem = path.name.replace(".", "_") if shared else path.stem  # pairs are told by their stems
         return [out / "blur" / photo_files.written_as(path, form).with_stem(f"{stem}_{k}") for k in range(variants)]
 
-    jobs = batch.jobs(inputs, out, targets)
+    def sharp(target: Path) -> Path:
+        return out / "sharp" / target.relative_to(out / "blur")
+
+    jobs = batch.jobs(inputs, out, targets, beside=lambda target: [sharp(target)])
     network = batch.network(model, "bgan.safetensors", BLUR)
     restore = batch.restorer(network, tile)
 
     def work(photo: photo_files.Photo, source: Path, target: Path) -> np.ndarray:
-        name = target.relative_to(out / "blur")
-        digest = hashlib.sha256(os.fsencode(f"{seed}/{name.as_posix()}")).digest()
+        partner = sharp(target)
+        name = target.relative_to(out / "blur").with_suffix("").as_posix()  # equal blurs in each format
+        digest = hashlib.sha256(os.fsencode(f"{seed}/{name}")).digest()
         noise = partial(network.draw_noise, generator=torch.Generator().manual_seed(int.from_bytes(digest[:7])))
         pixels = restore(photo.pixels, noise=noise, name=target.name)
-        with utils.atomic_write(out / "sharp" / name) as part:
-            if photo.turned or source.suffix != name.suffix:  # who reads pixels alone would get pairs of unlike sides
+        with utils.atomic_write(partner) as part:
+            if (
+                photo.turned or source.suffix != partner.suffix
+            ):  # who reads pixels alone would get pairs of unlike sides
                 photo_files.write(part, photo, photo.pixels)
             else:
-                try:
-                    os.link(source.resolve(), part)
-                except OSError:  # where the file system has no hard links
-                    shutil.copyfile(source, part)
+                utils.link(source.resolve(), part)
+            if partner.exists() and not force and not filecmp.cmp(partner, part, shallow=False):
+                raise ValueError(
+                    f"{partner}: another photograph is there; choose another --out, or --force replaces it"
+                )
         return pixels
 
     batch.each(jobs, work, force, "blur")

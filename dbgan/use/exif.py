@@ -82,7 +82,7 @@ def directory(tags: Tags, order: str, at: int) -> bytes:
     for tag, (kind, count, value) in sorted(tags.items()):
         place = at + 2 + 12 * len(tags) + 4 + len(values)
         if isinstance(value, dict):
-            value = directory(value, order, place).ljust(5, b"\0")
+            value = directory(value, order, place)
         entries += struct.pack(order + "HHI", tag, kind, count)
         entries += struct.pack(order + "I", place) if len(value) > 4 else value.ljust(4, b"\0")
         values += value + bytes(len(value) % 2) if len(value) > 4 else b""

@@ -12,7 +12,7 @@ import torch
 from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
 from mlflow.pyfunc.model import PythonModel
 
-from dbgan import checkpoint
+from dbgan import checkpoint, outputs
 from dbgan.data import photos
 from dbgan.models.build import DEBLUR
 from dbgan.use import inference
@@ -20,7 +20,7 @@ from dbgan.use import inference
 
 class Restorer(PythonModel):
     def load_context(self, context: Any) -> None:
-        self.device = "cuda" if torch.cuda.is_available() else "cpu"
+        self.device = outputs.device(torch.get_num_threads())
         self.network = checkpoint.load(Path(context.artifacts["weights"]), DEBLUR).to(self.device)
         self.margin = context.model_config["margin"]
         self.one_at_a_time = threading.Lock()

@@ -100,6 +100,15 @@ def test_a_pair_that_cannot_be_used_is_set_aside_by_its_file_and_reason(root, ph
     assert f"1 set aside: {reason} (first: {side}/2.png)" in check.lines(summary)
 
 
+def test_an_unusable_photograph_of_a_list_may_lie_outside_its_folder(root):
+    empty(root, None)
+    (root / "lists").mkdir()
+    sets = defaultdict(list, {"train": [(root / "blur" / f"{n}.png", root / "sharp" / f"{n}.png") for n in "0123"]})
+    sets["test"] = [(root / "blur" / "4.png", root / "sharp" / "4.png")]
+    _, summary = check.check(Found(root / "lists", root / "lists", sets), 64, 1.0, 0)
+    assert summary["set_aside"] == [{"what": "an empty file", "count": 1, "first": "../sharp/2.png"}]
+
+
 def test_real_blur_is_checked_alike_and_conversions_are_counted(root):
     for n in "01":
         Image.open(root / "blur" / f"{n}.png").convert("L").save(root / "blur" / f"{n}.png")
@@ -133,9 +142,9 @@ def test_the_contact_sheet_spreads_photographs_over_all_in_rows_by_set(tmp_path)
     frames = [manifest.describe(tmp_path, path)[0] for path in photos.find(tmp_path)]
     listing = manifest.Listing("", "", frames, frames, [], [], frames[:1])
     for name in ("a.png", "b.png"):
-        contact_sheet.save(tmp_path / "new" / name, listing, tmp_path, tmp_path)
-    assert (tmp_path / "new" / "a.png").read_bytes() == (tmp_path / "new" / "b.png").read_bytes()
-    sheet = np.asarray(Image.open(tmp_path / "new" / "a.png"))
+        contact_sheet.save(tmp_path / name, listing, tmp_path, tmp_path)
+    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+    sheet = np.asarray(Image.open(tmp_path / "a.png"))
     width, height = contact_sheet.CELL
     assert sheet.shape == (3 * height, 4 * width, 3)
     assert sheet[120, width // 2 :: width, 0].tolist() == [10, 40, 70, 100]

@@ -190,12 +190,22 @@ def test_nothing_is_written_outside_of_the_folder(tmp_path, form, name):
     assert not (Path("/tmp/dbgan_evil").exists() or (cache / "evil").exists())
 
 
+def test_what_your_own_copy_will_take_is_told_too(tmp_path):
+    archive = own(tmp_path, packed("zip"))
+    size = (tmp_path / "own").stat().st_size
+    assert list(download.missing(archive, KEY, unpack=True).values()) == [size]
+    assert list(download.missing(archive.model_copy(update={"gb": 9.5}), KEY, unpack=True).values()) == [9.5e9]
+    assert download.missing(archive, KEY, unpack=False) == {}
+    download.unpacked(archive, KEY)
+    assert download.missing(archive.model_copy(update={"path": str(tmp_path)}), KEY, unpack=True) == {}
+
+
 DAMAGED = {"empty": b"", "page": b"<html>", "cut zip": packed("zip")[:-30], "cut gz": packed("tar.gz")[:-20]}
 DAMAGED["flipped byte"] = packed("zip").replace(b"11111", b"11x11", 1)
 
 
 @pytest.mark.parametrize("content", DAMAGED.values(), ids=DAMAGED)
 def test_a_damaged_archive_is_named_and_leaves_no_folder(tmp_path, content):
-    with pytest.raises(ValueError, match=r"own: no undamaged zip or tar file .*delete it"):
+    with pytest.raises(ValueError, match=r"own: no undamaged zip or tar file .*replace it"):
         download.unpacked(own(tmp_path, content), KEY)
     assert not [path for path in (tmp_path / ".downloads").iterdir() if path.is_dir()]

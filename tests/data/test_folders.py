@@ -56,6 +56,14 @@ def test_real_blur_junk_and_photographs_without_a_partner_are_no_pairs(made, cap
     assert capsys.readouterr().err == "1 pairs in neither train nor test are left out, such as val/input/1.png\n"
 
 
+def test_real_blur_is_chosen_and_what_is_not_is_said(made, capsys):
+    root = made(["real_blur/1.png", "phone/2.png", "phone/3.png", "4.png"])
+    assert shown(folders.find_real(root)) == [["real_blur/1.png"]]
+    assert "3 photographs in no folder of the name real_blur are left out" in capsys.readouterr().err
+    assert len(folders.find_real(made(["phone/2.png"]) / "phone")) == 2
+    assert capsys.readouterr().err == ""
+
+
 @pytest.mark.parametrize("nested", ["blur/seq{s}/{n}.png", "train/seq{s}/blur/{n}.png", "blur/seq{s}_{n}.png"])
 def test_without_a_test_folder_whole_sequences_are_held_out(made, capsys, nested):
     paths = [nested.format(s="abcdefghij"[s], n=n) for s in range(10) for n in range(3)]

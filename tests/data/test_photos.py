@@ -147,6 +147,17 @@ def test_what_is_not_read_says_why_before_it_is_decoded(tmp_path, name):
     assert error.value.reason == reason
 
 
+def test_too_little_memory_is_no_fault_of_the_file(tmp_path, monkeypatch):
+    photos.write(tmp_path / "a.png", RGB)
+
+    def full(*_):
+        raise MemoryError
+
+    monkeypatch.setattr(photos, "_decode", full)
+    with pytest.raises(MemoryError):
+        photos.read(tmp_path / "a.png")
+
+
 def test_all_256_levels_survive_both_ways_channels_first_in_tensors_and_last_in_images():
     levels = np.arange(256, dtype=np.uint8)
     image = np.stack([levels, levels[::-1], np.roll(levels, 7)], axis=-1).reshape(2, 8, 16, 3)
@@ -164,6 +175,7 @@ def test_find_is_sorted_follows_links_and_leaves_out_other_files(tmp_path):
         (tmp_path / name).touch()
     (tmp_path / "a" / "folder.png").mkdir()
     (tmp_path / "a" / "link").symlink_to(tmp_path / "b")
+    (tmp_path / "a" / "z" / "loop").symlink_to(tmp_path / "a")
     names = [path.as_posix() for path in photos.find(tmp_path / "a")]
     assert names == ["a.png", "b.JPG", "link/z/d.webp", "z/c.tif"]
     for folder, message in (("a/folder.png", "no photographs"), ("gone", "no such folder")):
@@ -200,10 +212,10 @@ def test_a_photograph_of_any_name_is_listed_and_its_change_is_noticed(tmp_path, 
     frames = {key: [frame] for key in ("train_blurred", "train_sharp", "test_blurred", "test_sharp", "real_blur")}
     (tmp_path / "raw").mkdir()
     raw = tmp_path / "raw"
-    listing = manifest.save_listing(raw, tmp_path / "photos", raw, tmp_path, frames)
+    listing = manifest.save_listing(raw, tmp_path / "photos", raw, frames)
     assert manifest.load_listing(raw) == listing
     assert (listing.root, listing.real_root) == ("photos", "")
-    assert manifest.roots(listing, Path("moved"), tmp_path) == (tmp_path / "photos", Path("moved"))
+    assert manifest.roots(listing, Path("moved")) == (tmp_path / "photos", Path("moved"))
     assert np.array_equal(manifest.load_frame(tmp_path / "photos", frame), RGB)
     photos.write(tmp_path / "photos" / name, 255 - RGB)
     with pytest.raises(ValueError, match=r"\.png: changed"):

@@ -60,8 +60,12 @@ def find(tmp_path, write_photos, monkeypatch, photo):
         ("sample", "raw", "real_blur/motorcycle_left_1_0.jpg"),
     ],
 )
-def test_pairs_and_real_blur_may_come_from_unlike_sources(find, tmp_path, source, pairs, real_of_it, real, root, path):
+def test_pairs_and_real_blur_may_come_from_unlike_sources(
+    find, tmp_path, capsys, source, pairs, real_of_it, real, root, path
+):
     found = find(params(source=source, real=real, real_root="mine"))
+    of_pairs = (source == "folder" and real) or source == "gopro"  # their folders have a real_blur of their own
+    assert ("photographs of real blur there are left out, as data.real is" in capsys.readouterr().err) == bool(of_pairs)
     assert found.root == tmp_path / pairs
     assert found.real_root == tmp_path / (root or {"gopro": "rwbi"}.get(source, pairs))
     assert found.sets["real_blur"][0] == (Path(path or real_of_it),)

@@ -127,7 +127,12 @@ def test_damaged_weights(copied, stage, name, damage):
         ("pretrain", "scales.sample.pretrain.lr", 1e30, "no longer finite"),
         ("finetune", "alpha", -1, "params.yaml, alpha"),
         ("finetune", "finetune.critic", "resnet", "params.yaml, finetune.critic"),
-        ("finetune", "scales.sample.finetune.patch", 48, "patch that is a multiple of 32, not 48"),
+        (
+            "finetune",
+            "scales.sample.finetune.patch",
+            48,
+            "params.yaml, finetune: patch must be a multiple of 32",
+        ),
         ("finetune", "scales.sample.finetune.lr", -1.0, "params.yaml, finetune.lr"),
         ("evaluate", "evaluate.panels", 0, "params.yaml, evaluate.panels"),
         ("evaluate", "scales.sample.threads", "all", "params.yaml, threads"),
@@ -141,7 +146,8 @@ def test_wrong_parameters(copied, write_params, stage, key, wrong, message):
 @pytest.mark.parametrize(
     ("stage", "changes", "message"),
     [
-        ("train_bgan", {"train_bgan.method": "paired", "scales.sample.train_bgan.pixel_steps": 0}, "pixel_steps"),
+        ("train_bgan", {"train_bgan.method": "paired"}, "pixel_steps must be above 0"),
+        ("train_bgan", {"scales.sample.train_bgan.pixel_steps": 2}, "pixel_steps must be 0 with method paper"),
         ("pretrain", {"generator.name": "nafnet", "scales.sample.nafnet.encoder_blocks": [1, 1]}, "equally many"),
         ("pretrain", {"generator.name": "srresnet", "scales.sample.srresnet.width": "8"}, "srresnet.width"),
     ],

@@ -89,8 +89,9 @@ def synthesize(network: str) -> list[str]:
     blur = tiny.build(network).eval()
     with fake_cuda.mode(), patch.object(photos, "to_uint8", lambda images: images), Launches(), torch.no_grad():
         blur.to(CUDA)
-        made = synthesis.Bgan(blur, Crops(), torch.ones(3, 2, 8, 8).to(CUDA), 1, 2.0).made(range(2), 2)
-        assert [blurred.device.type for _, blurred in made] == ["cuda"] * 2
+        bgan = synthesis.Bgan(blur, Crops(), torch.ones(3, 2, 8, 8).to(CUDA), 1)
+        bgan.noise = 2.0
+        assert [blurred.device.type for _, blurred in bgan.made(range(2), 2)] == ["cuda"] * 2
     return []
 
 

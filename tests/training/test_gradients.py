@@ -201,10 +201,6 @@ def test_terms_without_weight_are_not_computed(name):
     assert not {"perceptual", "color", "mode_seeking"} & terms.keys()
 
 
-def test_the_paper_s_method_never_sees_a_pair():
-    assert "pixel" not in backward("paper", n=1, pixel_steps=3)[1]
-
-
 def test_pretraining_reaches_all_weights():
     training, _ = backward("pretrain")
     assert without_gradient(training.networks["generator"]) == []

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from dbgan.models.bgan import BlurConfig, BlurGenerator
-from dbgan.models.critics import CriticConfig, build_critic
+from dbgan.models.critics import build_critic
 from dbgan.models.dbgan import DeblurConfig, DeblurGenerator
 from dbgan.models.vgg import PerceptualParams, VGGFeatures
 from dbgan.training.bgan import CycleBgan, TrainBgan, TrainBganParams
@@ -42,7 +42,8 @@ def finetune_params(**changes) -> FinetuneParams:
 
 
 def bgan_params(**changes) -> TrainBganParams:
-    return TrainBganParams(**(BGAN | changes))
+    paper = {"pixel_steps": 0} if changes.get("method") == "paper" else {}
+    return TrainBganParams(**(BGAN | paper | changes))
 
 
 def deblur() -> nn.Module:
@@ -56,7 +57,7 @@ def blur() -> nn.Module:
 
 
 def critic(kind: str = "vgg") -> nn.Module:
-    return build_critic(CriticConfig(kind=kind, width=4, patch=PATCH, luminance=False))
+    return build_critic(kind, 4, PATCH, luminance=False)
 
 
 def features() -> nn.Module:

@@ -108,6 +108,18 @@ def test_a_profile_is_kept_and_converted_for_training(tmp_path):
     assert note == "colours converted to sRGB"
 
 
+def test_a_profile_is_judged_by_its_colours_and_not_by_its_name(tmp_path):
+    numbers = {"whitepoint": (0.3127, 0.329, 1), "primaries": (0.64, 0.33, 1, 0.3, 0.6, 1, 0.15, 0.06, 1)}
+    linear = imagecodecs.cms_profile("rgb", **numbers, transferfunction=np.linspace(0, 1, 256, dtype=np.float32))
+    name, false_name = (text.encode("utf-16-be") for text in ("RGB built-in", "sRGB, linear"))
+    assert name in linear
+    for profile, expected in ((linear.replace(name, false_name), 128), (imagecodecs.cms_profile("srgb"), 55)):
+        Image.new("RGB", (5, 4), (55, 55, 55)).save(tmp_path / "a.png", icc_profile=profile)
+        image, note, _ = photos.read(tmp_path / "a.png")
+        assert np.abs(image.astype(int) - expected).max() <= 1
+        assert note == ("" if expected == 55 else "colours converted to sRGB")
+
+
 def test_a_profile_in_jpeg_2000_counts_too(tmp_path):
     content = imagecodecs.jpeg2k_encode(np.full((64, 64, 3), (200, 100, 50), np.uint8), level=0, codecformat="jp2")
     at, outer = content.index(b"colr") - 4, content.index(b"jp2h") - 4
