@@ -79,6 +79,16 @@ def test_app_ends_a_fault_of_the_input_with_one_line(fault, code, line):
     assert result.stderr.startswith("test_utils: ")
 
 
+def test_options_for_torchrun_that_cannot_be_split_are_one_line_too(monkeypatch):
+    monkeypatch.setenv("DBGAN_TORCHRUN", '"--nproc-per-node=2')
+
+    def main(path: Path) -> None: ...
+
+    result = CliRunner().invoke(utils.app(main, together=True), ["file"])
+    assert (result.exit_code, result.stderr.count("\n")) == (1, 1)
+    assert 'DBGAN_TORCHRUN="--nproc-per-node=2: No closing quotation' in result.stderr
+
+
 def test_app_hides_neither_our_own_faults_nor_what_is_asked_for(monkeypatch):
     assert isinstance(ends(ZeroDivisionError()).exception, ZeroDivisionError)
     monkeypatch.setenv("DBGAN_TRACEBACK", "1")
