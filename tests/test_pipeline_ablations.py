@@ -1,5 +1,6 @@
 """`make ablations` through DVC's queue, on a copy of the project with tiny settings."""
 
+import shutil
 import sys
 from pathlib import Path
 
@@ -27,6 +28,7 @@ def test_ablations_are_queued_run_and_written_and_not_run_again(tmp_path, write_
     page = project / "docs" / "ablations.md"
     parts = ("shares", "claims", "settings")
     page.write_text("".join(f"<!-- {part} -->\n<!-- /{part} -->\n" for part in parts))
+    shutil.copy(page, project / "README.md")
     command, table = ((sys.executable, "-m", f"ablations.{name}") for name in ("run", "table"))
     said = run(project, *command, "--jobs", "1", code=1)
     assert said.splitlines()[-1].startswith("run: ablation-mended-7 failed; `dvc queue logs NAME` says why")
