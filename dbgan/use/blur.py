@@ -54,16 +54,14 @@ def main(
         noise = partial(network.draw_noise, generator=torch.Generator().manual_seed(int.from_bytes(digest[:7])))
         pixels = restore(photo.pixels, noise=noise, name=target.name)
         with utils.atomic_write(partner) as part:
-            if (
-                photo.turned or source.suffix != partner.suffix
-            ):  # who reads pixels alone would get pairs of unlike sides
+            # Who reads pixels alone would get pairs of unlike sides from a photograph that is stored turned.
+            if photo.turned or source.suffix != partner.suffix:
                 photo_files.write(part, photo, photo.pixels)
             else:
                 utils.link(source.resolve(), part)
             if partner.exists() and not force and not filecmp.cmp(partner, part, shallow=False):
-                raise ValueError(
-                    f"{partner}: another photograph is there; choose another --out, or --force replaces it"
-                )
+                why = "another photograph is there; choose another --out, or --force replaces it"
+                raise ValueError(f"{partner}: {why}")
         return pixels
 
     batch.each(jobs, work, force, "blur")
