@@ -47,11 +47,6 @@ def test_equal_weights_are_equal_bytes_with_the_config_of_their_network(path, ne
     assert again.read_bytes() == path.read_bytes()
 
 
-SRRESNET = {"width": 2, "blocks": 1, "batch_norm": False, "skip": True}
-DEBLURGAN = {"width": 2, "blocks": 1, "dropout": False, "running_statistics": True}
-SFTNET = {"width": 2, "blocks": 1, "condition_channels": 2, "condition_width": 2, "shared_channels": 2}
-
-
 def with_recipe(recipe: str):
     return lambda path: save_file({"a": torch.zeros(1)}, path, metadata={"network": recipe})
 

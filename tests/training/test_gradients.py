@@ -5,7 +5,8 @@ from typing import get_args
 
 import pytest
 import torch
-from toy_trainings import SEED, TRAININGS, Photographs
+from pydantic import ValidationError
+from toy_trainings import SEED, TRAININGS, Photographs, finetune_params
 
 from dbgan.losses import OBJECTIVES, PENALTY, gradient_penalty, mode_seeking, wgan_critic
 from dbgan.training.adversarial import AdversarialParams, judge
@@ -199,6 +200,13 @@ def test_terms_without_weight_are_not_computed(name):
     training.features.register_forward_hook(lambda *_: pytest.fail("features without weight"))
     *_, terms = training.losses(Photographs(name)[3], torch.Generator().manual_seed(SEED), UPDATE)
     assert not {"perceptual", "color", "mode_seeking"} & terms.keys()
+
+
+@pytest.mark.parametrize("changes", [{"patch": 48}, {"critic": "pixel"}, {"critic_width": 0}])
+def test_a_critic_that_there_is_not_is_refused_by_key(changes):
+    with pytest.raises(ValidationError, match=next(iter(changes))):
+        finetune_params(**changes)
+    assert finetune_params(critic="patch", patch=48).patch == 48
 
 
 def test_pretraining_reaches_all_weights():

@@ -49,12 +49,7 @@ def test_two_photographs_never_become_one_file_and_no_input_is_overwritten(folde
     with pytest.raises(ValueError, match="is one of the inputs"):
         jobs(["sub"], Path("sub2"), lambda name, _: [Path("out/../sub") / name])
     with pytest.raises(ValueError, match=r"sub/a\.png: is one of the inputs"):
-        jobs(
-            ["sub"],
-            Path("out"),
-            lambda name, _: [Path("out") / name],
-            beside=lambda target: [Path("sub") / target.name],
-        )
+        jobs(["sub"], Path("out"), lambda name, _: [Path("out") / name], lambda target: [Path("sub") / target.name])
     with pytest.raises(ValueError, match="is no folder"):
         jobs(["sub"], Path("a.png"), lambda name, _: [])
 
