@@ -28,8 +28,7 @@ def missing() -> str:
 def build(folder: Path) -> dict[str, str]:
     """The environment in which a new process takes fake CUDA tensors; its library is compiled into `folder`."""
     library, root = folder / "fake_cuda.so", Path(torch.__file__).parent
-    abi = f"-D_GLIBCXX_USE_CXX11_ABI={int(torch.compiled_with_cxx11_abi())}"
-    options = ["-std=c++20", "-shared", "-fPIC", "-O0", abi, f"-I{root}/include", f"-L{root}/lib"]
+    options = ["-std=c++20", "-shared", "-fPIC", "-O0", f"-I{root}/include", f"-L{root}/lib"]
     options += ["-lc10", "-ltorch_cpu", f"-Wl,-rpath,{root}/lib", "-o", str(library)]
     subprocess.run(["g++", str(SOURCE), *options], check=True)
     return {"LD_PRELOAD": str(library)}  # before PyTorch looks for a GPU

@@ -19,7 +19,6 @@ from typing import Annotated, Any
 
 import torch
 import typer
-from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks import measure
 from benchmarks.launches import Launches
@@ -34,8 +33,7 @@ from dbgan.training import loop
 from dbgan.training.state import State
 
 FOLDER = Path(__file__).parent / "gpu"
-SIDE = 8192  # of the matrices whose product measures the peak
-RUNS = 10  # timed updates, after 3 to warm up
+SIDE = 16384  # of the matrices whose product measures the peak
 HELD_OUT = 32  # crops
 SETTINGS: dict[str, dict[str, Any]] = {
     "shipped": {},
@@ -47,7 +45,7 @@ Found = dict[str, Any]
 
 def values_of(scale: str, name: str, **changes: Any) -> Found:
     values = measure.params(scale)
-    values[name] |= {key: value for key, value in changes.items() if key in TRAININGS[name].model_fields}
+    values[name] |= changes
     return values
 
 
@@ -62,8 +60,7 @@ def devices(device: torch.device) -> Found:
     blocking = {}
     for name, changes in cases:
         values = values_of("sample", name, **changes | {"patch": 64, "batch": 2})
-        values["objective"] = changes.get("objective", values["objective"])
-        values[name].pop("objective", None)
+        values["objective"] = values[name].pop("objective", values["objective"])
         work = new_update(name, values, device)
         with Launches(device.type) as count:
             work()
@@ -83,21 +80,6 @@ def against_cpu(device: torch.device) -> Found:
     return found
 
 
-def seconds(work: Callable[[], Any], device: torch.device) -> float:
-    """Median of some runs, by CUDA's events on a GPU."""
-    for _ in range(3):
-        work()
-    if device.type != "cuda":
-        return sorted(measure.seconds(work) for _ in range(RUNS))[RUNS // 2]
-    marks = [torch.cuda.Event(enable_timing=True) for _ in range(RUNS + 1)]
-    marks[0].record()
-    for mark in marks[1:]:
-        work()
-        mark.record()
-    torch.cuda.synchronize()
-    return sorted(a.elapsed_time(b) / 1e3 for a, b in zip(marks, marks[1:], strict=False))[RUNS // 2]
-
-
 def updates(device: torch.device) -> Found:
     """Launches, gigabytes, TFLOP and time of an update at the paper's scale, as shipped and with plainer settings."""
     found: Found = {}
@@ -106,14 +88,15 @@ def updates(device: torch.device) -> Found:
             continue
         work = new_update(name, values_of("paper", name, **changes), device)
         work()
-        with FlopCounterMode(display=False) as flops, Launches(device.type) as count:
+        with Launches(device.type) as count:
             work()
+        seconds, flops, memory = measure.cost(work)
         found[f"{name}, {setting}"] = {
             "launches": count.kernels.total(),
             "GB": count.bytes / 1e9,
-            "TFLOP": flops.get_total_flops() / 1e12,
-            "seconds": seconds(work, device),
-            "peak GiB": torch.cuda.max_memory_allocated() / 2**30 if device.type == "cuda" else None,
+            "TFLOP": flops / 1e12,
+            "seconds": seconds,
+            "peak GiB": memory / 2**30,
         }
         if device.type == "cuda":
             torch.cuda.empty_cache()
@@ -124,13 +107,11 @@ def updates(device: torch.device) -> Found:
 def peak(device: torch.device, results: Found) -> Found:
     """TFLOP/s of a product of bfloat16 matrices, and each update's share of it."""
     a, b = (torch.randn(SIDE, SIDE, device=device, dtype=torch.bfloat16) for _ in range(2))
-    measured = 2 * SIDE**3 / seconds(lambda: a @ b, device) / 1e12
-    timed = results.get("updates", {})
+    measured = 2 * SIDE**3 / measure.cost(lambda: a @ b)[0] / 1e12
+    timed = {name: row for name, row in results["updates"].items() if isinstance(row, dict)}  # none where that failed
     return {
         "TFLOP/s": measured,
-        "share": {
-            name: row["TFLOP"] / row["seconds"] / measured for name, row in timed.items() if isinstance(row, dict)
-        },
+        "share": {name: row["TFLOP"] / row["seconds"] / measured for name, row in timed.items()},
     }
 
 
@@ -152,13 +133,13 @@ def fit(name: str, scale: str, crops: Reader, device: torch.device, log: Callabl
     p = chosen(name, values)
     training = new_training(name, values, p)
     if name == "train_bgan":
-        training.tables = development.tables_of(crops)  # type: ignore[attr-defined]
+        training.tables = development.tables_of(crops)
     move(training, device)
     data = BlurBatches(crops, p.batch, p.patch, 0) if name == "train_bgan" else pairs(crops, p)[0]
     with TemporaryDirectory() as folder:
         state = State(Path(folder))
         loop.fit(training, data, p, 0, device, state, partial(log, training.networks))
-    return state.rows  # type: ignore[return-value]
+    return state.rows
 
 
 def sample_run(device: torch.device, crops: Reader) -> Found:
@@ -207,14 +188,13 @@ def main(
     crops: Annotated[Path, typer.Argument(help="crops.h5 of the frames to train on")],
     minutes: Annotated[float, typer.Option(help="for all steps; pre-training takes what is left")] = 30.0,
     device: str = "cuda",
-    out: Annotated[Path | None, typer.Option(help="benchmarks/gpu/<card>.json by default")] = None,
 ) -> None:
     """Test and time the trainings on this machine's GPU."""
     until = time.monotonic() + 60 * minutes
     if device == "cuda" and not torch.cuda.is_available():
         raise ValueError("this machine has no GPU that PyTorch can use; --device cpu tries the steps without one")
     at, card = torch.device(device), torch.cuda.get_device_name() if device == "cuda" else "cpu"
-    path = out or FOLDER / f"{re.sub(r'[^a-z0-9]+', '-', card.lower())}.json"
+    path = FOLDER / f"{re.sub(r'[^a-z0-9]+', '-', card.lower())}.json"
     reader = Reader(crops, "paired/blurred", "paired/sharp")
     results: Found = {"card": card, "torch": torch.__version__, "CUDA": torch.version.cuda}
     steps: dict[str, Callable[[], Found]] = {

@@ -200,9 +200,7 @@ def new_run(client, experiment: str, name: str, tags: dict[str, str], params: di
     from mlflow.entities import Param
 
     run_id = client.create_run(experiment, run_name=name, tags=tags).info.run_id
-    everything = [Param(key, str(value)) for key, value in flat(params).items() if value is not None]
-    for i in range(0, len(everything), 100):
-        client.log_batch(run_id, params=everything[i : i + 100])
+    client.log_batch(run_id, params=[Param(key, value) for key, value in flat(params).items() if value is not None])
     return run_id
 
 

@@ -111,7 +111,6 @@ def progress(items=None, **options):
 @contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
     """A path beside `path` to write a file or folder to, which replaces `path` when all went well and goes when not."""
-    path = Path(path)
     part = path.with_name(path.name + ".part")
     if len(os.fsencode(part.name)) > 255:  # as long as names can be
         part = path.with_name(hashlib.sha256(os.fsencode(path.name)).hexdigest() + ".part")
@@ -164,7 +163,7 @@ def _remove(path: Path) -> None:
 
 
 def sha256(path: Path) -> str:
-    with Path(path).open("rb") as file:
+    with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

@@ -31,13 +31,13 @@ def run(tmp_path, monkeypatch, write_params, crops):
     path = write_params(tmp_path / "params.yaml", {"scales.sample.perceptual.divisor": 1.0})
     monkeypatch.setattr(gpu.measure, "params", lambda scale: settings.load(path))
     monkeypatch.setattr(gpu, "SIDE", 64)
-    monkeypatch.setattr(gpu, "RUNS", 2)
+    monkeypatch.setattr(gpu.measure, "RUNS", 2)
+    monkeypatch.setattr(gpu, "FOLDER", tmp_path)
 
     def results(minutes):
-        out = tmp_path / "card.json"
-        command = [str(crops), "--minutes", str(minutes), "--device", "cpu", "--out", str(out)]
+        command = [str(crops), "--minutes", str(minutes), "--device", "cpu"]
         assert CliRunner().invoke(gpu.app, command).exit_code == 0
-        return json.loads(out.read_text())
+        return json.loads((tmp_path / "cpu.json").read_text())
 
     return results
 

@@ -71,7 +71,7 @@ def read(content: bytes, at: int, damaged: list[int], wanted: set[int] = DESCRIP
                 tags[tag] = kind, count, content[place : place + length]
             else:
                 damaged.append(tag)
-    except struct.error:
+    except (struct.error, OverflowError):  # the latter: an offset of BigTIFF from 2**63 on
         damaged.append(0)
     return tags
 

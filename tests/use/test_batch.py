@@ -23,6 +23,7 @@ def folder(tmp_path, monkeypatch):
         (["."], ["a.png", "b.jpg", "sub/a.png", "sub/deep/c.png"]),
         (["*.png", "*.jpg"], ["a.png", "b.jpg"]),
         (["sub/**/*.png"], ["a.png", "c.png"]),
+        (["sub/**"], ["a.png", "deep/c.png"]),
         (["out/a.png"], ["a.png"]),
         (["**/*.png"], ["a.png", "a.png", "c.png"]),
         (["a.png", "*.png", "./a.png"], ["a.png"]),

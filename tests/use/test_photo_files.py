@@ -275,6 +275,14 @@ def test_bigtiff_s_camera_data_are_kept(tmp_path):
         assert [image.getexif()[tag] for tag in (271, 272, 33432)] == ["Maker", "Model", "Me"]
 
 
+def test_a_pointer_of_bigtiff_beyond_any_file_costs_itself_alone(tmp_path):
+    file = case(tmp_path, "bigtiff_with_camera_data.tif")
+    content = file.read_bytes()
+    at = content.index(struct.pack("<HH", 33432, 2))
+    file.write_bytes(content[:at] + struct.pack("<HHQQ", 34665, 18, 1, 2**63 + 4) + content[at + 20 :])
+    assert photo_files.read(file).note == "damaged EXIF data are left out"
+
+
 def test_damaged_tags_of_a_tiff_file_are_said_and_the_others_kept(tmp_path, photo):
     make(tmp_path / "a.tif", "RGB", photo)
     content = (tmp_path / "a.tif").read_bytes()
