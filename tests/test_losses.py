@@ -259,15 +259,10 @@ def test_all_stages_count_alike():
     assert all(output.grad.all() for output in stages)
 
 
-def test_psnr_of_an_error_of_a_tenth_is_20_db():
-    sharp = torch.full((2, 3, 4, 4), 0.5)
-    assert psnr(sharp + 0.1, sharp).item() == pytest.approx(20, rel=1e-5)
-
-
 def test_psnr_clamps_the_output_and_carries_no_gradient():
-    white = torch.full((1, 3, 2, 2), 1.0)
-    output = torch.full((1, 3, 2, 2), 7.0, requires_grad=True)
-    output.data[0, 0, 0, 0] = 0.5
+    white = torch.full((2, 3, 2, 2), 1.0)
+    output = torch.full((2, 3, 2, 2), 7.0, requires_grad=True)
+    output.data[:, 0, 0, 0] = 0.5
     found = psnr(output, white)
     assert found.item() == pytest.approx(-10 * math.log10(0.25 / 12), rel=1e-5)
     assert not found.requires_grad

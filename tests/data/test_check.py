@@ -115,7 +115,7 @@ def test_real_blur_is_checked_alike_and_conversions_are_counted(root):
     (root / "blur" / "3.png").write_text("no photograph")
     frames, summary = checked(root, train="2", real="0134")
     assert names(frames["real_blur"]) == "01"  # the last one is tested on
-    assert summary["converted"] == [{"what": "L read as RGB", "count": 2, "first": "blur/0.png"}]
+    assert "2 photographs: L read as RGB (first: blur/0.png)" in check.lines(summary)
     assert {note["what"] for note in summary["set_aside"]} == {
         "not a readable photograph",
         "is among the test pairs too",

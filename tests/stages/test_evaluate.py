@@ -38,7 +38,9 @@ def test_no_more_crops_of_a_kind_are_compared_than_the_parameters_say(copied, wr
     assert (compared["maps"], compared["real"]) == (4, limit)
 
 
-def test_simulated_real_blur_has_panels_and_no_shake_of_a_training_pair(copied, write_params, monkeypatch):
+def test_simulated_real_blur_is_measured_and_shown_and_is_no_shake_of_a_training_pair(
+    copied, chain, write_params, monkeypatch
+):
     """Shake k of part p of photograph n of the data set is drawn from (seed, n, p, k), the oracle's of photograph n
     from (seed, n, 5, k). Real blur that BGAN's is compared with is of the same crops."""
     drawn, compared = [], []
@@ -63,6 +65,11 @@ def test_simulated_real_blur_has_panels_and_no_shake_of_a_training_pair(copied, 
     for one, other in zip(sharp, real, strict=True):  # blurred, yet of the same scene
         assert np.abs(one.astype(int) - other).mean() > 1
         assert np.corrcoef(gaussian_filter(one, 4).ravel(), gaussian_filter(other, 4).ravel())[0, 1] > 0.6
+    found = evaluated(copied)
+    assert found.keys() == evaluated(chain).keys() and None not in found.values()
+    assert 10 < found["psnr_real_blurred"] < found["psnr_blurred"]  # by a camera that shakes over more pixels
+    for state in ("_pretrained", ""):  # networks of 4 updates change next to nothing
+        assert abs(found[f"psnr_real{state}"] - found["psnr_real_blurred"]) < 1
 
 
 def test_no_more_real_photographs_are_restored_than_the_parameters_say(copied, chain, write_params, monkeypatch):

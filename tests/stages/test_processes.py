@@ -66,36 +66,33 @@ def test_they_leave_the_files_of_one_and_speak_with_one_voice(pretrained):
     assert files(two).keys() == files(one).keys()
     assert not list(two.glob(".state/*/*/state.pt"))
     assert "Traceback" not in result.stderr
-    assert result.stderr.count("4/4") <= 1  # of the main process, when it takes long
+    assert result.stderr.count("time: an update") == 1
 
 
-def test_two_processes_synthesize_the_bytes_of_one(tmp_path, chain):
-    folder = shutil.copytree(chain, tmp_path / "repository")
-    (folder / "data" / "synthetic.h5").unlink()
-    result = start(folder, "synthesize", "--nproc-per-node=2")
+def test_two_processes_synthesize_the_bytes_of_one(copied, chain):
+    (copied / "data" / "synthetic.h5").unlink()
+    result = start(copied, "synthesize", "--nproc-per-node=2")
     assert result.returncode == 0, result.stderr
-    assert files(folder) == files(chain)
+    assert files(copied) == files(chain)
 
 
-def test_two_processes_evaluate_to_the_figures_and_pictures_of_one(tmp_path, chain):
-    folder = shutil.copytree(chain, tmp_path / "repository")
-    shutil.rmtree(folder / "results" / "panels")
-    (folder / "metrics" / "evaluate.json").unlink()
-    result = start(folder, "evaluate", "--nproc-per-node=2")
+def test_two_processes_evaluate_to_the_figures_and_pictures_of_one(copied, chain):
+    shutil.rmtree(copied / "results" / "panels")
+    (copied / "metrics" / "evaluate.json").unlink()
+    result = start(copied, "evaluate", "--nproc-per-node=2")
     assert result.returncode == 0, result.stderr
-    assert files(folder) == files(chain)
+    assert files(copied) == files(chain)
 
 
-def test_a_fault_that_all_have_in_common_is_told_once(tmp_path, chain):
-    folder = shutil.copytree(chain, tmp_path / "repository")
-    (folder / "data" / "synthetic.h5").write_bytes(b"torn")
-    before = files(folder)
-    result = start(folder, "pretrain", "--nproc-per-node=2")
+def test_a_fault_that_all_have_in_common_is_told_once(copied):
+    (copied / "data" / "synthetic.h5").write_bytes(b"torn")
+    before = files(copied)
+    result = start(copied, "pretrain", "--nproc-per-node=2")
     assert result.returncode == 1
     (line,) = said(result, "pretrain")
     assert "synthetic.h5" in line
     assert "Traceback" not in result.stderr
-    assert files(folder) == before
+    assert files(copied) == before
 
 
 FAILING = """
@@ -111,40 +108,37 @@ synthesize.app()
 """
 
 
-def test_a_fault_of_one_process_ends_all_with_its_line(tmp_path, chain):
+def test_a_fault_of_one_process_ends_all_with_its_line(copied):
     """The others wait for it in a message that never comes."""
-    folder = shutil.copytree(chain, tmp_path / "repository")
-    (folder / "failing.py").write_text(FAILING)
-    (folder / "data" / "synthetic.h5").unlink()
-    before = files(folder)
+    (copied / "failing.py").write_text(FAILING)
+    (copied / "data" / "synthetic.h5").unlink()
+    before = files(copied)
     _, _, _, *arguments = STAGES["synthesize"]["cmd"].split()
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
     result = subprocess.run(
         [*torchrun, "failing.py", *arguments],
-        cwd=folder,
-        env=os.environ | ONE_THREAD | {"DVC_ROOT": str(folder)},
+        cwd=copied,
+        env=os.environ | ONE_THREAD | {"DVC_ROOT": str(copied)},
         capture_output=True,
         text=True,
         timeout=240,
     )
     assert result.returncode != 0
     assert said(result, "synthesize") == ["synthesize, process 1: the disk of this machine is broken"]
-    assert files(folder) == before
+    assert files(copied) == before
 
 
-def test_processes_that_do_not_fit_the_batch_are_told_what_fits(tmp_path, chain):
-    folder = shutil.copytree(chain, tmp_path / "repository")
-    result = start(folder, "train_bgan", "--nproc-per-node=3")
+def test_processes_that_do_not_fit_the_batch_are_told_what_fits(copied):
+    result = start(copied, "train_bgan", "--nproc-per-node=3")
     assert result.returncode == 1
     (line,) = said(result, "train_bgan")
     assert "3 processes" in line
     assert "start 1, or raise" in line
 
 
-def test_a_stage_of_one_process_refuses_torchrun(tmp_path, chain):
-    folder = shutil.copytree(chain, tmp_path / "repository")
+def test_a_stage_of_one_process_refuses_torchrun(copied):
     result = start(
-        folder, "build_h5", "--nproc-per-node=2", TORCHELASTIC_RUN_ID="x", RANK="0", WORLD_SIZE="2", LOCAL_RANK="0"
+        copied, "build_h5", "--nproc-per-node=2", TORCHELASTIC_RUN_ID="x", RANK="0", WORLD_SIZE="2", LOCAL_RANK="0"
     )
     assert result.returncode == 1
     assert "without torchrun" in result.stderr

@@ -9,7 +9,6 @@ import socket
 import subprocess
 import sys
 import time
-from importlib.metadata import version
 from pathlib import Path
 
 import mlflow
@@ -18,12 +17,11 @@ import pandas
 import pytest
 from PIL import Image
 
-from dbgan import checkpoint
+from dbgan import checkpoint, tracking
 from dbgan.models.build import new_generator
 from dbgan.models.dbgan import DeblurConfig
 from dbgan.use import inference
 
-PACKAGE = Path(inference.__file__).parents[1]
 MARGIN = 4
 PIXELS = np.zeros((8, 8, 3), np.uint8)
 
@@ -52,25 +50,17 @@ def network():
 
 @pytest.fixture(scope="module")
 def logged(tmp_path_factory, network) -> str:
-    """The folder of the model, logged as tracking.py does."""
+    """The folder of the model."""
     folder = tmp_path_factory.mktemp("store")
     weights = folder / "dbgan.safetensors"
     checkpoint.save(weights, network, "dbgan", DeblurConfig(width=4, blocks=1, growth=4, downsample=2))
-    mlflow.set_tracking_uri(f"sqlite:///{folder / 'mlflow.db'}")
-    mlflow.set_experiment(experiment_id=mlflow.create_experiment("e", (folder / "artifacts").as_uri()))
-    outputs = mlflow.types.Schema([mlflow.types.ColSpec(mlflow.types.schema.AnyType())])
-    with mlflow.start_run():
-        model = mlflow.pyfunc.log_model(
-            name="dbgan",
-            python_model=str(PACKAGE / "use" / "serve.py"),
-            artifacts={"weights": str(weights)},
-            code_paths=[str(PACKAGE)],
-            model_config={"margin": MARGIN},
-            signature=mlflow.models.ModelSignature(outputs=outputs),
-            input_example=[text(PIXELS)],
-            pip_requirements=[f"mlflow=={version('mlflow')}"],
-        )
-    return mlflow.artifacts.download_artifacts(model.model_uri)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DVC_ROOT", str(folder))
+        for name in ("DBGAN_TRACKING", "MLFLOW_TRACKING_URI"):
+            patch.delenv(name, raising=False)
+        with tracking.run("evaluate", {}, []) as log:
+            log.model(weights, MARGIN, 20.0)
+        return mlflow.artifacts.download_artifacts("models:/dbgan/1")
 
 
 @pytest.fixture(scope="module")
