@@ -118,7 +118,7 @@ def answer(gains: pd.Series, sign: int, matters: float) -> str:
 
 
 def shares_table(figures: pd.DataFrame) -> str:
-    gained = ("restored less blurred, dB: on real blur", "on the pairs' blur")
+    gained = ("gain over the blurred input, dB: on real blur", "on the pairs' blur")
     rows = [["real camera", "DBGAN trained", *gained, "share of the oracle's gain", "95% interval", "seeds"]]
     for bgan, none, oracle in plan.SHARES:
         shares = share(figures, bgan, none, oracle).dropna()

@@ -52,7 +52,6 @@ def main(
         name = target.relative_to(out / "blur").with_suffix("").as_posix()  # equal blurs in each format
         digest = hashlib.sha256(os.fsencode(f"{seed}/{name}")).digest()
         noise = partial(network.draw_noise, generator=torch.Generator().manual_seed(int.from_bytes(digest[:7])))
-        pixels = restore(photo.pixels, noise=noise, name=target.name)
         with utils.atomic_write(partner) as part:
             # Who reads pixels alone would get pairs of unlike sides from a photograph that is stored turned.
             if photo.turned or source.suffix != partner.suffix:
@@ -62,6 +61,6 @@ def main(
             if partner.exists() and not force and not filecmp.cmp(partner, part, shallow=False):
                 why = "another photograph is there; choose another --out, or --force replaces it"
                 raise ValueError(f"{partner}: {why}")
-        return pixels
+            return restore(photo.pixels, noise=noise, name=target.name)
 
     batch.each(jobs, work, force, "blur")
