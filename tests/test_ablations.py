@@ -68,7 +68,7 @@ def test_the_plan_changes_existing_keys_and_each_variant_differs_from_the_baseli
         key, value = changes[-1].split("=")
         assert "baseline" in name or settings.parse(value) != shipped[key]
     names = list(plan.experiments())
-    assert len(names) == len(plan.VARIANTS) * len(plan.SEEDS) + 3 * len(plan.MORE)
+    assert len(names) == len(plan.VARIANTS) * len(plan.SEEDS) + len(plan.SHARES[0]) * len(plan.MORE)
     assert all("baseline" in name for name in names[: len(plan.SEEDS)])  # queued first
 
 

@@ -72,10 +72,10 @@ def photographs(inputs: list[str], out: Path) -> list[tuple[Path, Path]]:
     for given in inputs:
         matches = map(Path, sorted(glob.glob(given, recursive=True)))  # noqa: PTH207 - Path.glob: none absolute
         paths = [Path(given)] if Path(given).exists() else list(filter(outside, matches))
-        folders = {path for path in paths if path.is_dir()}
-        paths = [path for path in paths if folders.isdisjoint(path.parents)]  # of a ** pattern the folder gives its own
-        pairs = [(path, Path(path.name)) for path in paths if path not in folders]
-        for folder in filter(folders.__contains__, paths):
+        matched = set(paths)  # by ** a folder and what lies in it, which the folder gives
+        paths = [path for path in paths if matched.isdisjoint(path.parents)]
+        pairs = [(path, Path(path.name)) for path in paths if not path.is_dir()]
+        for folder in filter(Path.is_dir, paths):
             pairs += [(folder / name, name) for name in photos.find(folder) if outside(folder / name)]
         if not pairs:
             raise ValueError(f"{given}: there are no such photographs, or only in {out}")

@@ -275,7 +275,7 @@ def test_bigtiff_s_camera_data_are_kept(tmp_path):
         assert [image.getexif()[tag] for tag in (271, 272, 33432)] == ["Maker", "Model", "Me"]
 
 
-def test_a_pointer_of_bigtiff_beyond_any_file_costs_itself_alone(tmp_path):
+def test_a_pointer_of_bigtiff_beyond_any_file_does_not_cost_the_photograph(tmp_path):
     file = case(tmp_path, "bigtiff_with_camera_data.tif")
     content = file.read_bytes()
     at = content.index(struct.pack("<HH", 33432, 2))
