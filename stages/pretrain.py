@@ -20,7 +20,7 @@ def main(
     metrics: Path = Path("metrics/pretrain.json"),
     curve: Path = Path("metrics/pretrain_curve.csv"),
 ) -> None:
-    """Fit the deblurring generator by L1 to a mix of BGAN's blurs and the paired ones."""
+    """Fit the deblurring generator by the content loss to a mix of BGAN's blurs and the paired ones."""
     job = Job("pretrain", params, out, metrics, curve)
     values, common = job.values, job.common
     p = settings.section(values, "pretrain", PretrainParams)

@@ -6,6 +6,7 @@ result first; it is that which the critic judges.
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Literal
 
 import torch
 from pydantic import NonNegativeFloat
@@ -40,12 +41,16 @@ def restored(generator: nn.Module, batch: Batch) -> tuple[list[Tensor], Tensor]:
     return image if isinstance(image, list) else stages(generator(image)), sharp
 
 
+CONTENT = {"mse": F.mse_loss, "l1": F.l1_loss}
+
+
 class PretrainParams(TrainParams):
+    content: Literal["mse", "l1"]  # the loss: the paper's content loss, or the open reproduction's
     one_forward: bool  # the generator sees the accumulated batches of an update at once
 
 
 class Pretrain:
-    """L1, or the loss that a network of several stages is supervised by."""
+    """The content loss alone, or the loss that a network of several stages is supervised by."""
 
     def __init__(self, p: PretrainParams, generator: nn.Module) -> None:
         self.p, self.networks = p, {"generator": generator}
@@ -55,7 +60,7 @@ class Pretrain:
 
     def losses(self, batch: Batch, draw: torch.Generator, n: int) -> Iterator[Terms]:
         outputs, sharp = restored(self.networks["generator"], batch)
-        yield {"content": content(outputs, sharp, F.l1_loss), "psnr": psnr(outputs[0], sharp)}
+        yield {"content": content(outputs, sharp, CONTENT[self.p.content]), "psnr": psnr(outputs[0], sharp)}
 
 
 class FinetuneParams(AdversarialParams):
