@@ -210,6 +210,14 @@ def test_pretraining_reaches_all_weights():
     assert without_gradient(training.networks["generator"]) == []
 
 
+@pytest.mark.parametrize(("kind", "power"), [("mse", 2), ("l1", 1)])
+def test_pretraining_minimises_the_mean_difference_to_this_power(kind, power):
+    (training, _), (blurred, sharp) = TRAININGS["pretrain"](content=kind), Photographs("pretrain")[3]
+    (terms,) = training.losses((blurred, sharp), torch.Generator(), UPDATE)
+    difference = (training.networks["generator"](blurred) - sharp).detach().double().numpy()
+    assert terms["content"].item() == pytest.approx((abs(difference) ** power).mean(), rel=1e-5)
+
+
 @pytest.mark.parametrize("name", ["cycle", "paper"])
 def test_mode_seeking_compares_two_noise_maps_on_the_same_photographs(name):
     training, _ = TRAININGS[name]()
