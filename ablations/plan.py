@@ -3,7 +3,7 @@ least, so a run that is stopped early still answers it.
 """
 
 SEEDS = (118, 119, 120)  # each draws the simulated shakes, the test set's too, the weights' start and the batches
-MORE = (121, 122, 123)  # of the variants that the headline, a share, is made of
+MORE = (121, 122, 123)  # of the three variants that the headline, the first share, is made of
 ALWAYS = ("scale=sample",)
 # Another family of simulated real cameras: drift and tremor, a hexagonal aperture, film's response, bright highlights.
 FILM = tuple(f"real_camera.{change}" for change in ("path=tremor", "blades=6", "contrast=0.5", "headroom=3"))
@@ -16,22 +16,20 @@ RRDB = (
     *(f"{SAMPLE}{change}" for change in ("perceptual=2e-4", "color=4e-2", "mode_seeking=6e-2", "pixel_steps=200")),
     "train_bgan.method=cycle",
 )
-# As first shipped: the reproduction's pre-training of a narrower network, with more of BGAN's blurs. Most settings were
-# compared on this base.
-L1 = ("pretrain.content=l1", "scales.sample.dbgan.growth=12", "mix.realistic=0.3")
-MIX = {  # what the headline compares; by name: the keys of params.yaml and their values
+VARIANTS: dict[str, tuple[str, ...]] = {  # by name: the keys of params.yaml and their values
     "baseline": (),
     "mix-0": ("mix.realistic=0",),
     "oracle": ("synthesize.source=oracle",),
-}
-CAMERA = {"film": FILM} | {f"film-{name}": (*FILM, *MIX[name]) for name in ("mix-0", "oracle")}
-SETTINGS = {
     "alpha-0.01": ("alpha=0.01",),
     "alpha-0.05": ("alpha=0.05",),
-    **CAMERA,
+    "film": FILM,
+    "film-mix-0": (*FILM, "mix.realistic=0"),
+    "film-oracle": (*FILM, "synthesize.source=oracle"),
     "bgan": RRDB,
     "mix-1": ("mix.realistic=1",),
     "mix-0.5": ("mix.realistic=0.5",),
+    "mse": ("pretrain.content=mse",),
+    "mse-mix-0": ("pretrain.content=mse", "mix.realistic=0"),
     "film-no-highlights": (*FILM, "synthesize.highlights=false"),
     "no-jpeg": ("synthesize.jpeg=false",),
     "noise": ("synthesize.noise=true",),
@@ -43,41 +41,35 @@ SETTINGS = {
     "perceptual-0": ("finetune.perceptual=0",),
     "beta-0.1": ("beta=0.1",),
 }
-VARIANTS: dict[str, tuple[str, ...]] = MIX | CAMERA
-VARIANTS |= {f"l1-{name}": changes for name, changes in (MIX | SETTINGS).items()}  # on the base L1
-# What a variant is compared with, where it is not the baseline; another camera's test photographs have other blurs.
-REFERENCE = {f"l1-{name}": "l1-film" if name.startswith("film-") else "l1-baseline" for name in MIX | SETTINGS}
-REFERENCE |= dict.fromkeys(CAMERA, "film") | {"l1-baseline": "baseline", "film": None, "l1-film": "film"}
-LABELS = {  # of changes that are many keys
-    FILM: "another real camera",
-    RRDB: "the paper's generator, in a cycle after a start on pairs",
+LABELS = {  # of variants of many keys
+    "film": "another real camera",
+    "film-mix-0": "another real camera, `mix.realistic=0`",
+    "film-oracle": "another real camera, `synthesize.source=oracle`",
+    "film-no-highlights": "another real camera, `synthesize.highlights=false`",
+    "bgan": "the paper's generator, in a cycle after a start on pairs",
 }
+# What a variant is compared with, where it is not the baseline; another camera's test photographs have other blurs.
+REFERENCE = {"film": None, "mse-mix-0": "mix-0"}
+REFERENCE |= dict.fromkeys(("film-mix-0", "film-oracle", "film-no-highlights"), "film")
 
-PSNRS = ("psnr", "psnr_real")
 CLAIMS = [  # of the paper: who is said to gain over whom, by which figure
-    *(("BGAN helps", "baseline", "mix-0", key) for key in PSNRS),
-    *(("BGAN helps", f"l1-{one}", "l1-mix-0", key) for one in ("baseline", "mix-0.5", "mix-1") for key in PSNRS),
-    *(("the paper's generator helps", "l1-bgan", "l1-mix-0", key) for key in PSNRS),
-    *(("BGAN helps, other camera", "film", "film-mix-0", key) for key in PSNRS),
+    *(("BGAN helps", one, "mix-0", key) for one in ("baseline", "mix-0.5", "mix-1") for key in ("psnr", "psnr_real")),
+    *(("the paper's generator helps", "bgan", "mix-0", key) for key in ("psnr", "psnr_real")),
+    *(("BGAN helps, other camera", "film", "film-mix-0", key) for key in ("psnr", "psnr_real")),
     *(
-        ("relativistic beats traditional", "l1-baseline", f"l1-{other}", key)
+        ("relativistic beats traditional", "baseline", other, key)
         for other in ("vanilla", "lsgan", "wgan-gp")
-        for key in (*PSNRS, "bgan_realism")
+        for key in ("psnr", "psnr_real", "bgan_realism")
     ),
 ]
-SHARES = {  # who wins which share of whose gain, by the real camera: with BGAN, without, with the oracle
-    "the sample's": ("baseline", "mix-0", "oracle"),
-    "another real camera": ("film", "film-mix-0", "film-oracle"),
-}
-SHARES_L1 = {f"{camera}; L1": tuple(f"l1-{one}" for one in three) for camera, three in SHARES.items()}
+# Who wins which share of whose gain: with BGAN, without, with the oracle.
+SHARES = [("baseline", "mix-0", "oracle"), ("film", "film-mix-0", "film-oracle")]
 
 
 def experiments() -> dict[str, list[str]]:
     """All experiments by name, in the order of the queue, and the keys that each sets."""
-    found = {}
-    for variant, changes in VARIANTS.items():
-        base = (*ALWAYS, *(L1 if variant.startswith("l1-") else ()))
-        for seed in (*SEEDS, *(MORE if variant.removeprefix("l1-") in MIX else ())):
-            values = dict(change.split("=") for change in (*base, f"seed={seed}", *changes))
-            found[f"ablation-{variant}-{seed}"] = [f"{key}={value}" for key, value in values.items()]
-    return found
+    return {
+        f"ablation-{variant}-{seed}": [*ALWAYS, f"seed={seed}", *changes]
+        for variant, changes in VARIANTS.items()
+        for seed in (*SEEDS, *(MORE if variant in SHARES[0] else ()))
+    }

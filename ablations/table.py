@@ -44,8 +44,8 @@ def main(
             table.to_csv(part, index=False, lineterminator="\n")
         utils.log(f"{csv}: {len(done)} experiments done here, {kept} rows of others kept as they were")
     figures = pd.read_csv(csv).pivot(index="seed", columns="variant")
-    markdown.fill(out, "shares", shares_table(figures, plan.SHARES | plan.SHARES_L1))
-    markdown.fill(readme, "shares", shares_table(figures, plan.SHARES))
+    for page in (out, readme):
+        markdown.fill(page, "shares", shares_table(figures))
     markdown.fill(out, "claims", claims_table(figures))
     markdown.fill(out, "settings", settings_table(figures.reindex(list(plan.SEEDS))))  # all rows of the same seeds
     mixes = [done.get(f"ablation-{name}-{plan.SEEDS[0]}") for name in MIXES]
@@ -85,7 +85,7 @@ def with_earlier(new: pd.DataFrame, csv: Path) -> tuple[pd.DataFrame, int]:
     old, new = (pd.read_csv(csv) if csv.exists() else new[:0]).set_index(keys), new.set_index(keys)
     old = old[~old.index.isin(new.index)].reindex(columns=RECORDED)
     table = pd.concat([old, new]).reindex(order).dropna(how="all").reset_index()
-    for bgan, none, oracle in (plan.SHARES | plan.SHARES_L1).values():
+    for bgan, none, oracle in plan.SHARES:
         shares = share(table.pivot(index="seed", columns="variant"), bgan, none, oracle)
         of_it = table["variant"] == bgan
         table.loc[of_it, "oracle_share"] = table.loc[of_it, "seed"].map(shares)
@@ -117,17 +117,17 @@ def answer(gains: pd.Series, sign: int, matters: float) -> str:
     return "seen" if gains.mean() * sign > 0 else "not seen: the opposite is"
 
 
-def shares_table(figures: pd.DataFrame, cameras: dict[str, tuple[str, str, str]]) -> str:
+def shares_table(figures: pd.DataFrame) -> str:
     gained = ("gain over the blurred input, dB: on real blur", "on the pairs' blur")
     rows = [["real camera", "DBGAN trained", *gained, "share of the oracle's gain", "95% interval", "seeds"]]
-    for camera, (bgan, none, oracle) in cameras.items():
+    for bgan, none, oracle in plan.SHARES:
         shares = share(figures, bgan, none, oracle).dropna()
         won = ["", ""] if shares.empty else [f"**{shares.mean():.2f}**", ends(shares, ".2f")]
         for variant, label in ((none, "without BGAN"), (bgan, "**with BGAN**"), (oracle, "with the oracle")):
             if ("psnr_real", variant) in figures:
                 gains = [figures[key, variant] - figures[f"{key}_blurred", variant] for key in ("psnr_real", "psnr")]
                 cells = [*(spread(gain, "+") for gain in gains), *(won if variant == bgan else ["", ""])]
-                rows.append([camera, label, *cells, str(gains[0].count())])
+                rows.append([plan.LABELS.get(bgan, "the sample's"), label, *cells, str(gains[0].count())])
     return markdown.table(rows)
 
 
@@ -156,12 +156,8 @@ def settings_table(figures: pd.DataFrame) -> str:
 
 
 def named(variant: str) -> str:
-    """The base of a variant, if it is L1, and its changes, those of many keys by their label."""
-    changes = list(plan.VARIANTS[variant])
-    labels = [label for many, label in plan.LABELS.items() if {*many} <= {*changes}]
-    known = {key for many in plan.LABELS if {*many} <= {*changes} for key in many}
-    base = ["L1"] if variant.startswith("l1-") else []
-    return ", ".join([*base, *labels, *(f"`{change}`" for change in changes if change not in known)]) or variant
+    changes = ", ".join(f"`{change}`" for change in plan.VARIANTS[variant])
+    return plan.LABELS.get(variant) or changes or variant
 
 
 def ends(gains: pd.Series, form: str) -> str:

@@ -66,7 +66,7 @@ def features() -> nn.Module:
 
 def pretrain(**changes):
     torch.manual_seed(0)
-    p = PretrainParams(**(TRAIN | {"content": "mse", "one_forward": True} | changes))
+    p = PretrainParams(**(TRAIN | {"content": "l1", "one_forward": True} | changes))
     return Pretrain(p, deblur()), p
 
 
