@@ -35,6 +35,7 @@ VARIANTS: dict[str, tuple[str, ...]] = {  # by name: the keys of params.yaml and
     "noise": ("synthesize.noise=true",),
     "vgg": (f"{SAMPLE}critic=vgg",),
     "patch": (f"{SAMPLE}critic=patch",),
+    "slow-critic": (f"{SAMPLE}critic_lr=3e-4",),
     "vanilla": ("objective=vanilla",),
     "lsgan": ("objective=lsgan",),
     "wgan-gp": ("objective=wgan-gp",),
