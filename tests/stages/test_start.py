@@ -9,6 +9,7 @@ import pytest
 import torch
 from commands import ends_in_one_line, run
 
+from dbgan.training import run as training_run
 from dbgan.training.state import State
 from stages import finetune
 
@@ -140,3 +141,23 @@ def test_an_update_that_is_tried_changes_nothing(copied, monkeypatch):
     assert run("finetune").exit_code == 0
     assert tried
     assert (copied / "models" / "dbgan.safetensors").read_bytes() == expected
+
+
+@pytest.mark.parametrize(("device", "seconds"), [("cpu", "30 s, warm-up included;"), ("cuda", "2 s;")])
+def test_of_a_gpu_the_first_update_does_not_count(monkeypatch, capsys, device, seconds):
+    """It chooses algorithms. 1,800 updates of 2 s are an hour."""
+    clock, costs = [0.0], iter([30.0, 2.0])
+
+    def update(*_):
+        clock[0] += next(costs)
+        return {"content": torch.zeros(())}
+
+    monkeypatch.setattr(training_run, "time", SimpleNamespace(monotonic=lambda: clock[0]))
+    monkeypatch.setattr(training_run, "update", update)
+    monkeypatch.setattr(training_run, "stream", lambda *_: iter([[]]))
+    p = SimpleNamespace(accumulate=1, steps=1800)
+    training_run.try_update(SimpleNamespace(networks={}), p, None, torch.device(device))
+    hours = {"cpu": 15, "cuda": 1}[device]
+    assert (
+        capsys.readouterr().err == f"time: an update that was tried took {seconds} at that pace 1800 take {hours} h\n"
+    )
