@@ -1,5 +1,5 @@
 """Run one benchmark, or all, and write the tables into benchmarks/README.md:
-python -m benchmarks [photograph|steps|networks|launches]
+python -m benchmarks [photograph|steps|networks]
 """
 
 from pathlib import Path
@@ -15,12 +15,11 @@ BENCHMARKS = {
     "photograph": photograph.rows,
     "steps": networks.steps,
     "networks": networks.frames,
-    "launches": networks.launches,
 }
 
 
 def main(
-    only: Annotated[Literal["photograph", "steps", "networks", "launches"] | None, typer.Argument()] = None,
+    only: Annotated[Literal["photograph", "steps", "networks"] | None, typer.Argument()] = None,
 ) -> None:
     """Run one benchmark, or all."""
     for name in [only] if only else BENCHMARKS:

@@ -1,18 +1,11 @@
 """What networks of published size cost: a deblurring network on a video frame, a training in an update of one batch."""
 
-import os
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
-from unittest.mock import patch
 
 import torch
-from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks import fake_cuda
-from benchmarks.launches import Launches
 from benchmarks.measure import CUDA, Row, cost, in_own_process, params
 from dbgan import settings
 from dbgan.models.build import BLUR, DEBLUR, build_generator
@@ -90,13 +83,11 @@ def chosen(name: str, values: dict[str, Any]) -> Any:
     return settings.section(values, name, TRAININGS[name], top)
 
 
-def new_update(
-    name: str, values: dict[str, Any], device: torch.device, training: loop.Training | None = None
-) -> Callable[[], loop.Terms]:
-    """One update of a training, `new_training` by default, on random images, which are the same on every device."""
+def new_update(name: str, values: dict[str, Any], device: torch.device) -> Callable[[], loop.Terms]:
+    """One update of a training with fresh weights on random images, all the same on every device."""
     torch.backends.cudnn.benchmark = True  # as `fit` does
     p = chosen(name, values)
-    training = training or new_training(name, values, p)
+    training = new_training(name, values, p)
     kinds, random = 3 if name == "train_bgan" else 2, torch.Generator().manual_seed(1)
     group = []
     for _ in range(p.accumulate):
@@ -126,31 +117,6 @@ def update(name: str, precision: str) -> tuple[Row, Row]:
     seconds, flops, peak = cost(new_update(name, values, DEVICE))
     own = {"seconds": f"{seconds:.3g}", "TFLOP/s": f"{flops / seconds / 1e12:.3g}", "peak GiB": f"{peak / 2**30:.1f}"}
     return {"TFLOP": f"{flops / 1e12:.3g}"}, own
-
-
-def counted(name: str, changes: dict[str, Any]) -> Row:
-    """Launches of an update at the paper's scale by fake CUDA tensors; the first, which makes Adam's state, is not
-    counted."""
-    values, cuda = params(SCALE), torch.device("cuda")
-    values[name] |= changes
-    training = new_training(name, values, chosen(name, values))
-    with fake_cuda.mode():
-        work = new_update(name, values, cuda, training)
-        work()
-        with FlopCounterMode(display=False) as flops, Launches() as count:
-            work()
-    total = {"launches": str(count.kernels.total()), "GB": f"{count.bytes / 1e9:.1f}"}
-    waits = {"TFLOP": f"{flops.get_total_flops() / 1e12:.3g}", "blocking copies": str(count.blocking.total())}
-    return {"update": " ".join([name, *(f"{k}={v}" for k, v in changes.items())])} | total | waits
-
-
-def launches() -> Iterator[Row]:
-    if why := fake_cuda.missing():
-        raise ValueError(why)
-    with TemporaryDirectory() as folder, patch.dict(os.environ, fake_cuda.build(Path(folder))):
-        for name, kind in TRAININGS.items():
-            for changes in [{"one_forward": False}, {}] if "one_forward" in kind.model_fields else [{}]:
-                yield in_own_process(counted, name, changes)
 
 
 frames = partial(rows, "network", NETWORKS, frame)
