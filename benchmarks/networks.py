@@ -94,7 +94,7 @@ def new_update(name: str, values: dict[str, Any], device: torch.device) -> Calla
         images = torch.rand(kinds, p.batch, 3, p.patch, p.patch, generator=random).to(device)
         group.append(tuple(each.to(memory_format=torch.channels_last) for each in images))
     move(training, device)
-    optimizers = {key: loop.adam(loop.ready(net, p, device), p, key) for key, net in training.networks.items()}
+    optimizers = {key: loop.new_optimizer(loop.ready(net, p, device), p, key) for key, net in training.networks.items()}
     return lambda: loop.update(training, optimizers, group, list(range(p.accumulate)), 1, p)
 
 

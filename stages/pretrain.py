@@ -27,7 +27,7 @@ def main(
     mix = settings.section(values, "mix", MixParams)
     name = settings.section(values, "generator", GeneratorParams).name
     config = settings.section(values, name, DEBLUR[name][1])
-    data = DeblurBatches(Reader(crops), Reader(synthetic), mix, p.batch, p.patch, common.seed)
+    data = DeblurBatches(Reader(crops), Reader(synthetic), mix, p.batch, p.patch, common.seed, p.augment)
     generator = new_generator(name, config, common.seed, common.init_std)
     job.train(Pretrain(p, generator), p, data, (name, config), [*USED, name])
 

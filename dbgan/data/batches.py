@@ -45,13 +45,27 @@ class Batches:
 class DeblurBatches(Batches):
     """Batch n: (blurred, sharp). Each pair is, with the chance `mix.realistic`, BGAN's blur, else of the paired set."""
 
-    def __init__(self, crops: Reader, synthetic: Reader, mix: MixParams, batch: int, patch: int, seed: int) -> None:
+    def __init__(
+        self,
+        crops: Reader,
+        synthetic: Reader,
+        mix: MixParams,
+        batch: int,
+        patch: int,
+        seed: int,
+        augment: bool = False,
+    ) -> None:
         super().__init__(crops, batch, patch, seed)
+        self.augment = augment  # each pair is transposed or not, too, and its colours come in any order
         self.counts = [synthetic.length("synthetic/blurred"), crops.length("paired/sharp")]
         if synthetic.made_of != crops.digest:
             raise ValueError(f"{synthetic.path}: not made of the crops in {crops.path}; run the stage synthesize again")
         self.synthetic, self.mix = synthetic, mix
         self.digests.append(synthetic.digest)
+
+    def __getitem__(self, n: int) -> tuple[Tensor, ...]:
+        images = super().__getitem__(n)
+        return augmented(images, np.random.default_rng([self.seed, n, 1])) if self.augment else images
 
     def draw(self, rng: np.random.Generator) -> Iterator[tuple[Iterable[np.ndarray], np.ndarray]]:
         made = rng.random(self.batch) < self.mix.realistic
@@ -88,6 +102,22 @@ def patches(images: Iterable[np.ndarray], windows: np.ndarray, patch: int) -> Te
         for image, (y, x, vertically, horizontally) in zip(images, windows.tolist(), strict=True)
     ]
     return torch.from_numpy(np.stack(cut))
+
+
+def augmented(images: tuple[Tensor, ...], rng: np.random.Generator) -> tuple[Tensor, ...]:
+    """Tensors (batch, side, side, 3) of the same photographs, of which each is transposed or not, the same in all
+    tensors, and has its colours in one of six orders."""
+    turns = rng.integers(2, size=len(images[0])).tolist()
+    orders = rng.permuted(np.tile(np.arange(3), (len(turns), 1)), axis=1).tolist()
+    return tuple(
+        torch.stack(
+            [
+                (image.transpose(0, 1) if turn else image)[..., order]
+                for image, turn, order in zip(batch, turns, orders, strict=True)
+            ]
+        )
+        for batch in images
+    )
 
 
 def stream(

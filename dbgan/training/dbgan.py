@@ -46,6 +46,7 @@ CONTENT = {"mse": F.mse_loss, "l1": F.l1_loss}
 
 class PretrainParams(TrainParams):
     content: Literal["mse", "l1"]  # the loss: the paper's content loss, or the open reproduction's
+    augment: bool  # pairs are also transposed, and their colours come in any order
     one_forward: bool  # the generator sees the accumulated batches of an update at once
 
 

@@ -1,4 +1,4 @@
-"""The one loop of all trainings: Adam, a cosine learning rate, accumulated gradients, clipping, a running mean.
+"""The one loop of all trainings: Adam or SOAP, a cosine learning rate, accumulated gradients, clipping, a running mean.
 
 A training is an object that names its networks and yields its losses (bgan.py, dbgan.py); all else is here.
 """
@@ -15,7 +15,7 @@ import torch
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
 from torch import Tensor, nn
 from torch.nn.utils import clip_grads_with_norm_, get_total_norm
-from torch.optim import Adam
+from torch.optim import Adam, Optimizer
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from dbgan import distributed, utils
@@ -34,7 +34,8 @@ class TrainParams(Params):
     accumulate: PositiveInt  # batches whose gradients one update averages
     patch: PositiveInt  # side of the random patch taken out of a crop, pixels
     lr: PositiveFloat  # learning rate at the start
-    momentum: Annotated[float, Field(ge=0, lt=1)]  # of Adam, its first beta
+    optimizer: Literal["adam", "soap"]
+    momentum: Annotated[float, Field(ge=0, lt=1)]  # the optimizer's first beta
     lr_floor: PositiveFloat  # learning rate at the end, reached along a cosine
     log_every: PositiveInt  # updates between two rows of the curve
     save_every: PositiveInt  # updates between two saved states, from which a killed run goes on
@@ -83,7 +84,7 @@ def fit(
     """
     torch.backends.cudnn.benchmark = True  # of its algorithms the fastest; shapes never change
     networks = {name: ready(network, p, device) for name, network in training.networks.items()}
-    optimizers = {name: adam(network, p, name) for name, network in networks.items()}
+    optimizers = {name: new_optimizer(network, p, name) for name, network in networks.items()}
     result = next(iter(networks.values()))
     # BatchNorm's statistics are averaged like the weights, for they describe the images that these weights make.
     mean = AveragedModel(result, multi_avg_fn=get_ema_multi_avg_fn(p.ema), use_buffers=True) if p.ema else None
@@ -119,7 +120,7 @@ def fit(
 
 def update(
     training: Training,
-    optimizers: dict[str, Adam],
+    optimizers: dict[str, Optimizer],
     group: list[Batch],
     seeds: list[int],
     n: int,
@@ -162,13 +163,31 @@ def distributed_shard(accumulate: int) -> range:
     return range(distributed.rank() * size, (distributed.rank() + 1) * size)
 
 
-def adam(network: nn.Module, p: TrainParams, name: str) -> Adam:
-    """Adam over all weights; `scale` is the network's learning rate over p.lr."""
-    lr = p.critic_lr if name.endswith("critic") else p.lr  # type: ignore[attr-defined]  # of AdversarialParams
-    weights = list(network.parameters())
+def new_optimizer(network: nn.Module, p: TrainParams, name: str) -> Optimizer:
+    """Adam or SOAP over all weights; `scale` is the network's learning rate over p.lr."""
+    scale = (p.critic_lr if name.endswith("critic") else p.lr) / p.lr  # type: ignore[attr-defined]  # of AdversarialParams
+    if p.optimizer == "soap":
+        return soap(network, p.momentum, scale)
     # A GPU's fused update is a tenth of the launches; the CPU's differs in the last digits.
-    fused = True if weights[0].is_cuda else None
-    return Adam([{"params": weights, "scale": lr / p.lr}], betas=(p.momentum, 0.999), fused=fused)
+    fused = True if next(network.parameters()).is_cuda else None
+    return Adam([{"params": list(network.parameters()), "scale": scale}], betas=(p.momentum, 0.999), fused=fused)
+
+
+def soap(network: nn.Module, momentum: float, scale: float) -> Optimizer:
+    """SOAP: Adam along the main axes of the gradients of a conv's outputs and of the (C, h, w) that each one sees.
+
+    After Vyas et al., "SOAP: Improving and Stabilizing Shampoo using Adam", ICLR 2025, all settings theirs but for the
+    weights' decay, which is left out. Biases are Adam's. The first update only looks at the gradients.
+    """
+    from pytorch_optimizer import SOAP  # takes a second, which other trainings need not wait for
+
+    def group(weight: nn.Parameter) -> dict[str, Any]:
+        # Where this does not hold, the library would merge other dimensions; it turns each one by itself instead.
+        matrix = weight.ndim == 4 and len(weight) > weight[0, 0].numel()
+        size = {"merge_dims": True, "max_precondition_dim": max(len(weight), weight[0].numel())} if matrix else {}
+        return {"params": [weight], "scale": scale} | size
+
+    return SOAP([*map(group, network.parameters())], betas=(momentum, 0.95), weight_decay=0.0)
 
 
 def cosine_lr(step: int, p: TrainParams) -> float:
@@ -177,7 +196,7 @@ def cosine_lr(step: int, p: TrainParams) -> float:
     return p.lr_floor + (p.lr - p.lr_floor) * (1 + math.cos(math.pi * done)) / 2
 
 
-def set_lr_and_zero_grad(optimizers: dict[str, Adam], step: int, p: TrainParams) -> None:
+def set_lr_and_zero_grad(optimizers: dict[str, Optimizer], step: int, p: TrainParams) -> None:
     for optimizer in optimizers.values():
         for group in optimizer.param_groups:
             group["lr"] = cosine_lr(step, p) * group["scale"]

@@ -9,7 +9,7 @@ import torch
 
 from dbgan import checkpoint, distributed, outputs, settings, tracking, utils
 from dbgan.data.batches import Batches, stream
-from dbgan.training.loop import Training, TrainParams, adam, autocast, distributed_shard, fit, ready, update
+from dbgan.training.loop import Training, TrainParams, autocast, distributed_shard, fit, new_optimizer, ready, update
 from dbgan.training.state import Row, code, unfinished
 
 
@@ -46,7 +46,7 @@ class Job:
             values["perceptual"] = {key: value for key, value in values["perceptual"].items() if key != "weights"}
         outputs.log_device(self.device, precision(p, self.device))
         weights = 4 * sum(weight.numel() for net in training.networks.values() for weight in net.parameters())
-        utils.enough_disk({"state of the training": 2 * 4 * weights}, utils.project_root())  # 4: Adam's and the mean's
+        utils.enough_disk({"state of the training": 2 * 5 * weights}, utils.project_root())  # 5: SOAP's and the mean's
         determines = [code(self.stage, recipe[0]), values, data.digests, figures]
         determines += [self.device.type, precision(p, self.device)]
         with (
@@ -78,7 +78,7 @@ def try_update(training: Training, p: TrainParams, data: Batches, device: torch.
     the last update's kind, as the first ones may lack networks (`pixel_steps`). A GPU does another, which counts: its
     first one chooses the algorithms and takes up to fifty times as long."""
     trial, shard = copy.deepcopy(training), distributed_shard(p.accumulate)
-    optimizers = {name: adam(ready(network, p, device), p, name) for name, network in trial.networks.items()}
+    optimizers = {name: new_optimizer(ready(network, p, device), p, name) for name, network in trial.networks.items()}
     group = next(stream(data, shard, len(shard), device))
     gpu = device.type == "cuda"
     for _ in range(1 + gpu):

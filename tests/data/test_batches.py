@@ -2,6 +2,7 @@
 
 import hashlib
 from collections import Counter
+from itertools import permutations, product
 
 import numpy as np
 import pytest
@@ -42,8 +43,8 @@ def synthetic(tmp_path, crops) -> h5.Reader:
 
 @pytest.fixture
 def deblur(crops, synthetic):
-    def make(realistic: float = 0.5, seed: int = 3) -> DeblurBatches:
-        return DeblurBatches(crops, synthetic, MixParams(realistic=realistic), BATCH, PATCH, seed)
+    def make(realistic: float = 0.5, seed: int = 3, augment: bool = False) -> DeblurBatches:
+        return DeblurBatches(crops, synthetic, MixParams(realistic=realistic), BATCH, PATCH, seed, augment)
 
     return make
 
@@ -60,6 +61,19 @@ def test_item_n_is_a_function_of_seed_and_n(deblur, crops, synthetic):
     assert all(equal(a, b) for a, b in zip(forward, backward, strict=True))
     assert not equal(forward[0], forward[1])
     assert not equal(forward[0], deblur(seed=4)[0])
+
+
+def test_augmented_pairs_are_transposed_and_recoloured_alike(deblur):
+    plain, data, ways = deblur(), deblur(augment=True), Counter()
+    for n in range(60):
+        assert equal(data[n], data[n])
+        for pair, made in zip(zip(*plain[n], strict=True), zip(*data[n], strict=True), strict=True):
+            for turn, order in product((False, True), permutations(range(3))):
+                if equal([(image.transpose(0, 1) if turn else image)[..., list(order)] for image in pair], made):
+                    ways[turn, order] += 1
+    assert len(ways) == 12
+    assert min(ways.values()) > 5
+    assert sum(ways.values()) >= 60 * BATCH  # none is anything else
 
 
 @pytest.mark.parametrize(("realistic", "least", "most"), [(0, 0, 0), (0.5, 160, 240), (1, 400, 400)])

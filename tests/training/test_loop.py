@@ -137,13 +137,28 @@ def test_the_learning_rate_falls_along_half_a_cosine(tmp_path):
         reference.step()
 
 
-def test_critics_have_a_learning_rate_of_their_own_and_all_networks_the_momentum():
-    training, p = TRAININGS["cycle"](momentum=0.4)
-    optimizers = {name: loop.adam(network, p, name) for name, network in training.networks.items()}
+@pytest.mark.parametrize(("optimizer", "beta"), [("adam", 0.999), ("soap", 0.95)])
+def test_critics_have_a_learning_rate_of_their_own_and_all_networks_the_momentum(optimizer, beta):
+    training, p = TRAININGS["cycle"](momentum=0.4, optimizer=optimizer)
+    optimizers = {name: loop.new_optimizer(network, p, name) for name, network in training.networks.items()}
     loop.set_lr_and_zero_grad(optimizers, 1, p)
     rates = {name: optimizer.param_groups[0]["lr"] for name, optimizer in optimizers.items()}
     assert rates == pytest.approx({"blur": 1e-2, "deblur": 1e-2, "blur_critic": 2e-3, "sharp_critic": 2e-3})
-    assert {optimizer.param_groups[0]["betas"] for optimizer in optimizers.values()} == {(0.4, 0.999)}
+    assert {optimizer.param_groups[0]["betas"] for optimizer in optimizers.values()} == {(0.4, beta)}
+
+
+def test_soap_gives_each_direction_of_a_convs_gradient_the_same_length():
+    """Two equal gradients, U S V as matrices (10, 2 * 9): the second update is the learning rate times U V."""
+    conv = nn.Conv2d(2, 10, 3, bias=False, dtype=torch.float64)
+    before = conv.weight.detach().clone()
+    optimizer = loop.soap(conv, momentum=0.9, scale=1.0)
+    optimizer.param_groups[0]["lr"] = 0.01
+    gradient = torch.randn(10, 2, 3, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    for _ in range(2):
+        conv.weight.grad = gradient.clone()
+        optimizer.step()
+    u, _, v = torch.linalg.svd(gradient.flatten(1), full_matrices=False)
+    torch.testing.assert_close((before - conv.weight.detach()).flatten(1), 0.01 * u @ v, rtol=0, atol=1e-6)
 
 
 @pytest.mark.parametrize(("clip", "factor"), [(0.0, 1), (13.0, 1), (2.0, 2 / 5), (0.5, 1 / 10)])

@@ -45,7 +45,9 @@ def state_file(root: Path) -> Path:
     return found
 
 
-@pytest.mark.parametrize("changes", [{}, {"ema": 0.9, "clip": 0.5}], ids=["plain", "ema"])
+@pytest.mark.parametrize(
+    "changes", [{}, {"ema": 0.9, "clip": 0.5}, {"optimizer": "soap"}], ids=["plain", "ema", "soap"]
+)
 @pytest.mark.parametrize("name", TRAININGS)
 def test_killed_and_resumed_equals_uninterrupted_bit_for_bit(tmp_path, name, changes):
     expected, rows, _ = train(name, **changes)

@@ -18,7 +18,8 @@ CPU = torch.device("cpu")
 SEED = 5
 TRAIN = {
     **{"steps": 6, "batch": 2, "accumulate": 2, "patch": PATCH, "lr": 1e-2, "lr_floor": 1e-4},
-    **{"momentum": 0.9, "log_every": 2, "save_every": 2, "precision": "float32", "ema": 0.0, "clip": 0.0},
+    **{"optimizer": "adam", "momentum": 0.9},
+    **{"log_every": 2, "save_every": 2, "precision": "float32", "ema": 0.0, "clip": 0.0},
     "checkpointing": False,
 }
 ADVERSARIAL = TRAIN | {
@@ -66,7 +67,7 @@ def features() -> nn.Module:
 
 def pretrain(**changes):
     torch.manual_seed(0)
-    p = PretrainParams(**(TRAIN | {"content": "l1", "one_forward": True} | changes))
+    p = PretrainParams(**(TRAIN | {"content": "l1", "augment": False, "one_forward": True} | changes))
     return Pretrain(p, deblur()), p
 
 
