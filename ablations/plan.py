@@ -36,7 +36,6 @@ VARIANTS: dict[str, tuple[str, ...]] = {  # by name: the keys of params.yaml and
     "mix-0.5": ("mix.realistic=0.5",),
     "mse": ("pretrain.content=mse",),
     "mse-mix-0": ("pretrain.content=mse", "mix.realistic=0"),
-    "soap": (*SOAP, "mix.realistic=0.15"),
     "soap-mix-0": (*SOAP, "mix.realistic=0"),
     "film-no-highlights": (*FILM, "synthesize.highlights=false"),
     "no-jpeg": ("synthesize.jpeg=false",),
@@ -55,7 +54,6 @@ LABELS = {  # of variants of many keys
     "film-mix-0": "another real camera, `mix.realistic=0`",
     "film-oracle": "another real camera, `synthesize.source=oracle`",
     "film-no-highlights": "another real camera, `synthesize.highlights=false`",
-    "soap": "SOAP, `mix.realistic=0.15`",
     "soap-mix-0": "SOAP, `mix.realistic=0`",
     "bgan": "the paper's generator, in a cycle after a start on pairs",
 }

@@ -176,8 +176,8 @@ def new_optimizer(network: nn.Module, p: TrainParams, name: str) -> Optimizer:
 def soap(network: nn.Module, momentum: float, scale: float) -> Optimizer:
     """SOAP: Adam along the main axes of the gradients of a conv's outputs and of the (C, h, w) that each one sees.
 
-    After Vyas et al., "SOAP: Improving and Stabilizing Shampoo using Adam", ICLR 2025, all settings theirs but for the
-    weights' decay, which is left out. Biases are Adam's. The first update only looks at the gradients.
+    After Vyas et al., "SOAP: Improving and Stabilizing Shampoo using Adam", ICLR 2025, without decay of the weights.
+    Biases are Adam's. The first update only looks at the gradients.
     """
     from pytorch_optimizer import SOAP  # takes a second, which other trainings need not wait for
 
@@ -187,7 +187,8 @@ def soap(network: nn.Module, momentum: float, scale: float) -> Optimizer:
         size = {"merge_dims": True, "max_precondition_dim": max(len(weight), weight[0].numel())} if matrix else {}
         return {"params": [weight], "scale": scale} | size
 
-    return SOAP([*map(group, network.parameters())], betas=(momentum, 0.95), weight_decay=0.0)
+    # Gradients of a squared error are so small along most axes that the library's eps of 1e-8 would hide them.
+    return SOAP([*map(group, network.parameters())], betas=(momentum, 0.95), eps=1e-10, weight_decay=0.0)
 
 
 def cosine_lr(step: int, p: TrainParams) -> float:
