@@ -54,7 +54,7 @@ LABELS = {  # of variants of many keys
     "film-mix-0": "another real camera, `mix.realistic=0`",
     "film-oracle": "another real camera, `synthesize.source=oracle`",
     "film-no-highlights": "another real camera, `synthesize.highlights=false`",
-    "soap-mix-0": "SOAP, `mix.realistic=0`",
+    "soap-mix-0": "SOAP, squared error, more pairs, larger network, `mix.realistic=0`",
     "bgan": "the paper's generator, in a cycle after a start on pairs",
 }
 # What a variant is compared with, where it is not the baseline; another camera's test photographs have other blurs.
