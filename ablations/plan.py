@@ -16,7 +16,7 @@ RRDB = (
     *(f"{SAMPLE}{change}" for change in ("perceptual=2e-4", "color=4e-2", "mode_seeking=6e-2", "pixel_steps=200")),
     "train_bgan.method=cycle",
 )
-# Another optimizer, the paper's content loss and more kinds of pairs: more is learnt from as many minutes.
+# Another optimizer and the paper's content loss, on more pairs and with a larger network, in half as long again.
 SOAP = (
     *("pretrain.optimizer=soap", "pretrain.content=mse", "pretrain.clip=5e-3", "pretrain.augment=true"),
     *("scales.sample.pretrain.lr=3e-3", "scales.sample.pretrain.steps=2000"),
