@@ -57,7 +57,7 @@ def write_params(path: Path, scale: str, changes: dict[str, Any]) -> dict:
     values["data"] |= {"source": "folder", "root": "photos", "real": None}
     values["synthesize"]["min_change"] = 0.0  # two updates have taught BGAN nothing
     for stage in TRAININGS:
-        values["scales"][scale][stage] |= TWO_UPDATES
+        (values if "steps" in values[stage] else values["scales"][scale])[stage] |= TWO_UPDATES
     for dotted, new in changes.items():
         *sections, key = dotted.split(".")
         at = values["scales"][scale]

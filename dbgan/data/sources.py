@@ -1,11 +1,12 @@
 """The photographs of a run: `data.source` chooses the pairs, `data.real` the real blur."""
 
+from collections.abc import Sequence
 from functools import partial
+from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Literal
 
 import numpy as np
-import skimage
 from pydantic import Field, NonNegativeInt, PositiveInt
 
 from dbgan.data import download, folders, photos
@@ -14,14 +15,19 @@ from dbgan.data.folders import Found, Paths, Sets
 from dbgan.settings import Params
 from dbgan.utils import log, progress, project_root
 
-# Photographs inside scikit-image's own package, and the parts of each that a set has: no two sets share a pixel. Sharp
-# training photographs and real blur show the same kinds of scenes, or a critic would tell scenes apart instead of blur.
-TRAIN = (
-    *("motorcycle_left.png", "coffee.png", "coins.png", "gravel.png", "page.png"),
-    *("rocket.jpg", "ihc.png", "brick.png", "grass.png", "text.png"),
+# Photographs inside packages that the requirements bring along; a shake is drawn by the number of its photograph here.
+PHOTOGRAPHS = (
+    *(f"skimage/data/{file}" for file in ("motorcycle_left.png", "coffee.png", "coins.png", "gravel.png", "page.png")),
+    *(f"skimage/data/{file}" for file in ("rocket.jpg", "ihc.png", "brick.png", "grass.png", "text.png")),
+    *(f"skimage/data/{file}" for file in ("astronaut.png", "chelsea.png", "camera.png")),
+    *(f"sklearn/datasets/images/{file}" for file in ("china.jpg", "flower.jpg")),
+    "matplotlib/mpl-data/sample_data/grace_hopper.jpg",
 )
-TEST = ("astronaut.png", "chelsea.png", "camera.png")
-SAMPLE = {"train": (TRAIN, (0, 3)), "test": (TEST, None), "real_blur": (TRAIN, (1, 2))}
+TEST = PHOTOGRAPHS[10:13]
+TRAIN = tuple(photograph for photograph in PHOTOGRAPHS if photograph not in TEST)
+# The parts of each photograph that a set has: no two sets share a pixel. Sharp training photographs and real blur show
+# the same kinds of scenes, or a critic would tell scenes apart instead of blur.
+PARTS = {"train": (0, 3), "test": None, "real_blur": (1, 2)}
 SMALLEST = 128  # pixels a side of a part
 
 
@@ -33,6 +39,7 @@ class DataParams(Params):
     test_share: Annotated[float, Field(gt=0, lt=1)]  # of the pairs, held out where there are no test pairs
     max_rejected: Annotated[float, Field(ge=0, le=1)]  # share of the pairs and photographs that may be set aside
     min_side: PositiveInt  # pixels; smaller photographs are set aside
+    train_photos: Annotated[int, Field(gt=0, le=len(TRAIN))]  # sample: that the training photographs are
     train_shakes: PositiveInt  # sample: blurred versions of each training photograph
     test_shakes: PositiveInt  # sample: blurred versions of each test photograph
     real_shakes: NonNegativeInt  # sample: blurred versions of each real-blur photograph
@@ -42,9 +49,10 @@ def find(
     p: DataParams, archives: download.Archives, out: Path, camera: ShakeParams, real_camera: ShakeParams, seed: int
 ) -> Found:
     """All photographs that `p` asks for. The sample's are made below `out`."""
-    sample = partial(simulate, out, seed)
+    sample, train = partial(simulate, out, seed), TRAIN[: p.train_photos]
     if p.source == "sample":
-        sets = {"train": sample("train", camera, p.train_shakes), "test": sample("test", camera, p.test_shakes)}
+        sets = {"train": sample("train", train, p.train_shakes, camera)}
+        sets["test"] = sample("test", TEST, p.test_shakes, camera)
         found = Found(out, out, Sets(list, sets))
     else:
         found = folders.find(_root(p.source, p.root, "root", archives), p.test_share)
@@ -52,7 +60,7 @@ def find(
     if real and (others := len(found.sets["real_blur"])):
         log(f"{found.root}: {others} photographs of real blur there are left out, as data.real is {real}")
     if real == "sample":
-        real_root, found.sets["real_blur"] = out, sample("real_blur", real_camera, p.real_shakes)
+        real_root, found.sets["real_blur"] = out, sample("real_blur", train, p.real_shakes, real_camera)
     elif real:
         real_root = _root(real, p.real_root, "real_root", archives)
         found.sets["real_blur"] = folders.find_real(real_root)
@@ -81,25 +89,33 @@ def _root(source: str, root: str | None, key: str, archives: download.Archives) 
     return folder
 
 
-def simulate(out: Path, seed: int, name: str, camera: ShakeParams, shakes: int) -> list[Paths]:
-    """Write a set of SAMPLE below `out`: each photograph blurred so many times, in pairs also the sharp one."""
+def simulate(
+    out: Path, seed: int, name: str, photographs: Sequence[str], shakes: int, camera: ShakeParams
+) -> list[Paths]:
+    """Write the set `name` below `out`: its parts of each photograph blurred so many times, in pairs also sharp."""
     items: list[Paths] = []
-    (files, chosen), pair = SAMPLE[name], name != "real_blur"
-    for file in progress(files, desc=name, unit="photo"):
-        whole = photos.read(Path(skimage.__file__).parent / "data" / file)[0]
+    chosen, pair = PARTS[name], name != "real_blur"
+    for photograph in progress(photographs, desc=name, unit="photo"):
+        whole, stem = read(photograph), Path(photograph).stem
         for part, image in enumerate(parts(whole)) if chosen else [(0, whole)]:
             if chosen and part not in chosen:
                 continue
-            sharp = Path(name, "sharp", f"{Path(file).stem}_{part}.png" if chosen else f"{Path(file).stem}.png")
+            sharp = Path(name, "sharp", f"{stem}_{part}.png" if chosen else f"{stem}.png")
             if pair:
                 photos.write(out / sharp, image)
             for k in range(shakes):
                 path = Path(name, "blur" if pair else "", f"{sharp.stem}_{k}.{'jpg' if camera.jpeg_quality else 'png'}")
-                blurred = blur(image, camera, np.random.default_rng([seed, (TRAIN + TEST).index(file), part, k]))
+                blurred = blur(image, camera, np.random.default_rng([seed, PHOTOGRAPHS.index(photograph), part, k]))
                 # A camera's JPEG is decoded by now; compressed for the second time, it changes a little more.
                 photos.write(out / path, blurred, quality=camera.jpeg_quality or 100)  # which PNG ignores
                 items.append((path, sharp) if pair else (path,))
     return items
+
+
+def read(photograph: str) -> np.ndarray:
+    """One of PHOTOGRAPHS."""
+    package, _, file = photograph.partition("/")
+    return photos.read(Path(str(files(package)), file))[0]
 
 
 def parts(image: np.ndarray) -> list[np.ndarray]:

@@ -132,10 +132,10 @@ def update(
     set_lr_and_zero_grad(optimizers, n, p)
     with autocast(p, group[0][0].device), running_statistics(networks):
         terms = backward(training, group, seeds, n)
-        distributed.average(grad for network in networks.values() for grad in gradients(network))
-        terms |= clipped(networks, p.clip)
-        for optimizer in optimizers.values():
-            optimizer.step()
+    distributed.average(grad for network in networks.values() for grad in gradients(network))
+    terms |= clipped(networks, p.clip)
+    for optimizer in optimizers.values():
+        optimizer.step()
     return terms
 
 
@@ -187,7 +187,7 @@ def soap(network: nn.Module, momentum: float, scale: float) -> Optimizer:
         size = {"merge_dims": True, "max_precondition_dim": max(len(weight), weight[0].numel())} if matrix else {}
         return {"params": [weight], "scale": scale} | size
 
-    # Gradients of a squared error are so small along most axes that the library's eps of 1e-8 would hide them.
+    # The library's eps of 1e-8 may hide gradients of a squared error, which are small along most axes.
     return SOAP([*map(group, network.parameters())], betas=(momentum, 0.95), eps=1e-10, weight_decay=0.0)
 
 

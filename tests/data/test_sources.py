@@ -21,7 +21,7 @@ def params(**changes) -> sources.DataParams:
     """`folder` of photos/, where nothing else is given."""
     values = {"source": "folder", "root": "photos", "real": None, "real_root": None}
     values |= {"test_share": 0.2, "max_rejected": 0.0, "min_side": 1}
-    values |= {"train_shakes": 2, "test_shakes": 1, "real_shakes": 3}
+    values |= {"train_photos": 10, "train_shakes": 2, "test_shakes": 1, "real_shakes": 3}
     return sources.DataParams(**values | changes)
 
 
@@ -36,10 +36,7 @@ def find(tmp_path, write_photos, monkeypatch, photo):
     nothing = Archive(path=None, file="a", gb=None, url=None, drive=None, sha256=None)
     own = {name: nothing.model_copy(update={"path": name}) for name in ("gopro", "rwbi")}
     archives = Archives(**dict.fromkeys(Archives.model_fields, nothing) | own)
-    read = photos.read
-    monkeypatch.setattr(
-        photos, "read", lambda path: (photo(len(path.name)), "", "") if "skimage" in path.parts else read(path)
-    )
+    monkeypatch.setattr(sources, "read", lambda photograph: photo(len(photograph)))
     return lambda p, raw="raw": sources.find(p, archives, tmp_path / raw, CAMERA, REAL_CAMERA, 5)
 
 
@@ -82,6 +79,7 @@ def test_pairs_and_real_blur_may_come_from_unlike_sources(
         ({"root": None}, r"data\.root, None"),
         ({"test_share": 1.0}, "test_share"),
         ({"max_rejected": 1.1}, "max_rejected"),
+        ({"train_photos": 14}, "train_photos"),
         ({"train_shakes": 0}, "train_shakes"),
         ({"real_shakes": -1}, "real_shakes"),
     ],
@@ -92,12 +90,11 @@ def test_parameters_that_cannot_be_are_named(find, changes, message):
 
 
 def test_no_two_sets_of_the_sample_share_a_pixel_and_all_parts_are_large_enough():
-    folder = Path(sources.skimage.__file__).parent / "data"
-    read = {name: photos.read(folder / name)[0] for name in sources.TRAIN + sources.TEST}
-    assert len({hashlib.sha256(image.tobytes()).hexdigest() for image in read.values()}) == 13
-    (names, train), (same_names, real) = sources.SAMPLE["train"], sources.SAMPLE["real_blur"]
-    assert names == same_names
-    for name in names:
+    read = {name: sources.read(name) for name in sources.PHOTOGRAPHS}
+    assert len({hashlib.sha256(image.tobytes()).hexdigest() for image in read.values()}) == 13 + 3
+    assert len(sources.TRAIN) == 13 and not set(sources.TRAIN) & set(sources.TEST)
+    train, real = sources.PARTS["train"], sources.PARTS["real_blur"]
+    for name in sources.TRAIN:
         height, width, _ = read[name].shape
         places = sources.parts(np.arange(height * width).reshape(height, width, 1))
         assert (

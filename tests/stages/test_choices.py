@@ -27,15 +27,14 @@ WEIGHTS = {"train_bgan": "bgan", "pretrain": "dbgan_pretrained", "finetune": "db
 LARGE = {"init_std": 0.1}  # weights that change an image; from the paper's a tiny network gives it back
 BGAN = {"scales.sample.blur_generator.name": "bgan", "synthesize.min_change": 0.0}
 METHOD = {  # the keys of each method
-    name: {"train_bgan.method": name, "scales.sample.train_bgan.pixel_steps": 0 if name == "paper" else 2}
-    for name in METHODS
+    name: {"train_bgan.method": name, "train_bgan.pixel_steps": 0 if name == "paper" else 2} for name in METHODS
 }
 DEEP = {  # by stage: networks of convs alone; all terms count
-    "train_bgan": BGAN | METHOD["cycle"] | {"scales.sample.train_bgan.critic": "vgg"},
+    "train_bgan": BGAN | METHOD["cycle"] | {"train_bgan.critic": "vgg"},
     "pretrain": {},
     "finetune": {},
 }
-DEEP["train_bgan"] |= {f"scales.sample.train_bgan.{term}": 1.0 for term in ("perceptual", "color", "mode_seeking")}
+DEEP["train_bgan"] |= {f"train_bgan.{term}": 1.0 for term in ("perceptual", "color", "mode_seeking")}
 
 
 @pytest.fixture
@@ -103,7 +102,7 @@ def test_each_blur_generator_is_trained_by_every_method_blurs_and_is_measured(co
 def test_each_critic_and_objective_trains_in_its_own_way(train):
     made = [train("finetune", {"finetune.critic": c, "objective": o})[0] for c, o in product(CRITICS, OBJECTIVES)]
     assert len(set(made)) == 12
-    choices = [{"scales.sample.train_bgan.critic": critic} for critic in CRITICS] + [{"objective": "wgan-gp"}]
+    choices = [{"train_bgan.critic": critic} for critic in CRITICS] + [{"objective": "wgan-gp"}]
     made = [train("train_bgan", BGAN | c | METHOD[m])[0] for m, c in product(METHODS, choices)]
     assert len(set(made)) == 12
     assert len({train("train_bgan", choice)[0] for choice in choices}) == 4  # of the camera

@@ -233,6 +233,20 @@ def test_without_bfloat16_a_training_warns_once_and_computes_in_float32(machine,
         assert not loop._has_bfloat16("cuda")
 
 
+@pytest.mark.parametrize("optimizer", ["adam", "soap"])
+def test_convs_in_bfloat16_are_updated_in_float32(machine, optimizer):
+    machine(True)
+    training, p = TRAININGS["pretrain"](precision="bfloat16", optimizer=optimizer)
+    optimizers = {name: loop.new_optimizer(network, p, name) for name, network in training.networks.items()}
+    weights = [weight for network in training.networks.values() for weight in network.parameters()]
+    before = [weight.detach().clone() for weight in weights]
+    for n in (1, 2):
+        loop.update(training, optimizers, [Photographs("pretrain")[n]], [n], n, p)
+    for weight, start in zip(weights, before, strict=True):
+        assert weight.dtype == weight.grad.dtype == torch.float32
+        assert weight.isfinite().all() and not weight.equal(start)
+
+
 def test_gradients_of_several_uses_of_a_weight_are_added_up_in_float32(machine):
     machine(True)
     network, p = nn.Conv2d(3, 4, 3), train_params(precision="bfloat16")
