@@ -47,7 +47,7 @@ def main(
     for page in (out, readme):
         markdown.fill(page, "shares", shares_table(figures))
     markdown.fill(out, "claims", claims_table(figures))
-    markdown.fill(out, "settings", settings_table(figures.reindex(list(plan.SEEDS))))  # all rows of the same seeds
+    markdown.fill(out, "settings", settings_table(figures))
     mixes = [done.get(f"ablation-{name}-{plan.SEEDS[0]}") for name in MIXES]
     if all(mixes):
         save_mix(root, mixes, out.parent / "gallery" / "mix.jpg")

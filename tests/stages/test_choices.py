@@ -3,6 +3,7 @@
 import csv
 import math
 from itertools import product
+from pathlib import Path
 from typing import get_args
 
 import numpy as np
@@ -31,10 +32,20 @@ METHOD = {  # the keys of each method
 }
 DEEP = {  # by stage: networks of convs alone; all terms count
     "train_bgan": BGAN | METHOD["cycle"] | {"train_bgan.critic": "vgg"},
-    "pretrain": {},
+    "pretrain": {"scales.sample.pretrain.clip": 0.0},
     "finetune": {},
 }
-DEEP["train_bgan"] |= {f"train_bgan.{term}": 1.0 for term in ("perceptual", "color", "mode_seeking")}
+DEEP["train_bgan"] |= {
+    "scales.sample.train_bgan.perceptual": 1.0,
+    "train_bgan.color": 1.0,
+    "train_bgan.mode_seeking": 1.0,
+}
+PARAMS = settings.read(Path(__file__).parents[2] / "params.yaml")
+
+
+def dotted(stage: str, key: str) -> str:
+    """The key of a training, where params.yaml has it."""
+    return f"{stage}.{key}" if key in PARAMS[stage] else f"scales.sample.{stage}.{key}"
 
 
 @pytest.fixture
@@ -117,7 +128,11 @@ def test_options_of_the_trainings(train, copied, stage):
     averaged, same_rows = train(stage, deep | {f"{stage}.ema": 0.9})
     assert same_rows == rows
     assert averaged != plain
-    assert train(stage, deep | {f"{stage}.clip": 1e9})[1] == rows != train(stage, deep | {f"{stage}.clip": 1e-4})[1]
+    assert (
+        train(stage, deep | {dotted(stage, "clip"): 1e9})[1]
+        == rows
+        != train(stage, deep | {dotted(stage, "clip"): 1e-4})[1]
+    )
 
 
 @pytest.mark.parametrize(("stage", "changes"), [(stage, LARGE | DEEP[stage]) for stage in WEIGHTS])
@@ -136,7 +151,7 @@ def test_losses_in_bfloat16_are_close_and_weights_are_float32(copied, train, mon
 @pytest.mark.parametrize("stage", WEIGHTS)
 def test_full_memory_ends_in_one_line_naming_the_keys(copied, write_params, monkeypatch, stage):
     monkeypatch.setattr(loop, "backward", lambda *_: torch.empty(2**60))
-    write_params(copied / "params.yaml", {f"scales.sample.{stage}.lr": 0.011})
+    write_params(copied / "params.yaml", {dotted(stage, "lr"): 0.011})
     ends_in_one_line(copied, stage, "out of memory", f"{stage}.batch", f"{stage}.checkpointing")
     if stage == "train_bgan":
         monkeypatch.setattr(Camera, "forward", lambda *_: torch.empty(2**60))
