@@ -182,8 +182,9 @@ def soap(network: nn.Module, momentum: float, scale: float) -> Optimizer:
     from pytorch_optimizer import SOAP  # takes a second, which other trainings need not wait for
 
     def group(weight: nn.Parameter) -> dict[str, Any]:
-        # Where this does not hold, the library would merge other dimensions; it turns each one by itself instead.
-        matrix = weight.ndim == 4 and len(weight) > weight[0, 0].numel()
+        # Where this does not hold, the library would merge other dimensions; it turns each one by itself instead, which
+        # for kernels of one pixel is the same.
+        matrix = weight.ndim == 4 and len(weight) > weight[0, 0].numel() > 1
         size = {"merge_dims": True, "max_precondition_dim": max(len(weight), weight[0].numel())} if matrix else {}
         return {"params": [weight], "scale": scale} | size
 
