@@ -7,8 +7,12 @@ from pathlib import Path
 import yaml
 from typer.testing import CliRunner
 
+from dbgan import settings
+
 TOLD = ("device: ", "disk: ", "time: ")  # how the lines begin that a stage says before its work
-STAGES = yaml.safe_load((Path(__file__).parents[2] / "dvc.yaml").read_text())["stages"]
+ROOT = Path(__file__).parents[2]
+STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+PARAMS = settings.read(ROOT / "params.yaml")
 
 
 def run(stage: str):
@@ -57,3 +61,8 @@ def ends_in_one_line(root: Path, stage: str, *said: str) -> None:
         assert text in lines[0]
     assert files(root) == before
     assert not list(root.rglob("*.part"))
+
+
+def dotted(stage: str, key: str) -> str:
+    """The key of a training, where params.yaml has it."""
+    return f"{stage}.{key}" if key in PARAMS[stage] else f"scales.sample.{stage}.{key}"

@@ -3,13 +3,12 @@
 import csv
 import math
 from itertools import product
-from pathlib import Path
 from typing import get_args
 
 import numpy as np
 import pytest
 import torch
-from commands import ends_in_one_line, evaluated, run_well
+from commands import dotted, ends_in_one_line, evaluated, run_well
 from safetensors.torch import load_file
 from scipy.ndimage import gaussian_filter
 
@@ -40,12 +39,6 @@ DEEP["train_bgan"] |= {
     "train_bgan.color": 1.0,
     "train_bgan.mode_seeking": 1.0,
 }
-PARAMS = settings.read(Path(__file__).parents[2] / "params.yaml")
-
-
-def dotted(stage: str, key: str) -> str:
-    """The key of a training, where params.yaml has it."""
-    return f"{stage}.{key}" if key in PARAMS[stage] else f"scales.sample.{stage}.{key}"
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 
 import pytest
-from commands import STAGES, TOLD, promised, run
+from commands import STAGES, TOLD, dotted, promised, run
 from typer.testing import CliRunner
 
 from stages import pretrain
@@ -59,9 +59,9 @@ def place(tmp_path_factory, chain, write_params):
 
     def make(stage: str, steps: int = 6) -> Path:
         root = tmp_path_factory.mktemp(stage)
-        changes = {f"scales.sample.{stage}.{k}": v for k, v in (("steps", steps), ("log_every", 1), ("save_every", 1))}
-        changes |= {f"{stage}.ema": 0.5, f"{stage}.clip": 1.0}
-        write_params(root / "params.yaml", {"synthesize.batch": 1} if stage == "synthesize" else changes)
+        options = {"steps": steps, "log_every": 1, "save_every": 1, "ema": 0.5, "clip": 1.0}
+        changes = {dotted(stage, key): value for key, value in options.items()} if stage in TRAININGS else {}
+        write_params(root / "params.yaml", changes or {"synthesize.batch": 1})
         for name in STAGES[stage]["deps"]:
             if not name.endswith(".py"):
                 (root / name).parent.mkdir(exist_ok=True)
