@@ -57,7 +57,6 @@ LABELS |= {  # of variants of many keys
     "film": "another real camera",
     "film-mix-0": "another real camera, `mix.realistic=0`",
     "film-oracle": "another real camera, `synthesize.source=oracle`",
-    "quick": "quick run",
     "bgan": "quick run, the paper's generator, in a cycle after a start on pairs",
 }
 # What a variant is compared with, where it is not the baseline; another camera's test photographs have other blurs.
