@@ -10,12 +10,14 @@ from torch import Tensor, nn
 from dbgan.data import camera_shake, photos
 from dbgan.data.development import jpeg
 from dbgan.data.h5 import Reader
-from dbgan.models.camera import Camera, white
+from dbgan.models.camera import WHITE, Camera
 from dbgan.panels import evenly
 from dbgan.realism import noise_level
 
 PROBED = 48  # crops by which noise and highlights are matched and BGAN's change is judged
-LOOKED = 1000  # crops of each kind whose white pixels are counted, at most
+LOOKED = 1000  # crops of each kind in which bright pixels are looked for, at most
+LIT = 192  # of the sharp crops that have some, those that are blurred to find the headroom
+BRIGHT = 0.9  # value from which a pixel counts as bright
 STRONGEST = 16.0  # levels of 255 of noise that are tried
 BRIGHTEST = 16.0  # headroom of white pixels that is tried
 Made = tuple[np.ndarray, np.ndarray]  # indices of the sharp crops, and their blurs (n, S, S, 3) uint8
@@ -73,24 +75,23 @@ class Bgan:
         self.noise = halved(found, level(real), 0.0, STRONGEST)
 
     def match_highlights(self, camera: Camera) -> None:
-        """Choose the headroom that makes blurs white in as large a share of pixels as real crops; 1 where they are so
-        without. White pixels are rare: they are counted in many crops, and only the crops that have some are blurred.
-        """
+        """Choose the headroom that makes as large a share of blurs' bright pixels white as of real crops'; 1 where it
+        is as large without. A blur pales highlights that were no brighter than white."""
         real, sharp = (
             [self.crops.rows(name, k) for k in evenly(self.crops.length(name), LOOKED)]
             for name in ("real/blurred", "paired/sharp")
         )
-        lamps = [crop for crop in sharp if share_white([crop])]
-        if not lamps:
+        lit = [crop for crop in sharp if bright(crop).any()]
+        if not lit:
             return
-        some = np.stack([lamps[k] for k in evenly(len(lamps), PROBED)])
+        some = np.stack([lit[k] for k in evenly(len(lit), LIT)])
 
         def found(headroom: float) -> float:
             camera.headroom = headroom
             draw = torch.Generator().manual_seed(self.seed)
-            return share_white(self.stored(*self.blurred(some, draw))) * len(lamps) / len(sharp)
+            return whiteness(self.stored(*self.blurred(some, draw)))
 
-        camera.headroom = halved(found, share_white(real), 1.0, BRIGHTEST)
+        camera.headroom = halved(found, whiteness(real), 1.0, BRIGHTEST)
 
 
 def halved(found: Callable[[float], float], wanted: float, low: float, high: float) -> float:
@@ -103,9 +104,16 @@ def halved(found: Callable[[float], float], wanted: float, low: float, high: flo
     return low
 
 
-def share_white(crops: Sequence[np.ndarray] | np.ndarray) -> float:
-    """Of the pixels of crops (H, W, 3) uint8, in the mean."""
-    return float(np.mean([white(photos.to_float(crop[None])).float().mean() for crop in crops]))
+def bright(crop: np.ndarray, least: float = BRIGHT) -> np.ndarray:
+    """Which pixels of (H, W, 3) uint8 have at least this value in all channels, (H, W)."""
+    return crop.min(-1) >= 255 * least
+
+
+def whiteness(crops: Iterable[np.ndarray]) -> float:
+    """The share of white pixels among the bright ones, each crop that has some counted alike: how many pixels are white
+    says what was photographed, not how."""
+    found = [bright(crop, WHITE).sum() / bright(crop).sum() for crop in crops if bright(crop).any()]
+    return float(np.mean(found)) if found else 0.0
 
 
 def level(crops: Iterable[np.ndarray]) -> float:

@@ -27,7 +27,7 @@ class SynthesizeParams(settings.Params):
     source: Literal["bgan", "oracle"]
     noise_maps: PositiveInt  # blurs of each sharp training crop, each with a noise map of its own
     batch: PositiveInt  # crops blurred at once
-    highlights: bool  # white pixels are taken for so much light that BGAN's blurs have as many of them as the real ones
+    highlights: bool  # white pixels are taken for more light, as far as the bright parts of real blur are white
     noise: bool  # as much noise is added as gives BGAN's blurs the noise level of the real ones
     jpeg: bool  # BGAN's blurs are stored with the quantisation tables of the real photographs
     min_change: NonNegativeFloat  # levels of 255; a BGAN that changes its input by less is refused

@@ -69,7 +69,7 @@ def test_the_plan_changes_existing_keys_and_each_variant_differs_from_the_baseli
             settings.parse(value) != shipped[key] for key, value in (change.split("=") for change in changes[2:])
         )
     names = list(plan.experiments())
-    assert len(names) == len(plan.VARIANTS) * len(plan.SEEDS)
+    assert len(names) == len(plan.VARIANTS) * len(plan.SEEDS) + len(plan.SHARES[0]) * len(plan.MORE)
     assert all("baseline" in name for name in names[: len(plan.SEEDS)])  # queued first
 
 

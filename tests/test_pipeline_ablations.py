@@ -21,7 +21,7 @@ def test_ablations_are_queued_run_and_written_and_not_run_again(tmp_path, write_
     """One that fails costs a line, and its figures alone; mended, it runs."""
     project = committed(tmp_path / "project", write_photos, write_params)
     variants = '{"baseline": (), "first": ("alpha=0.001",), "mended": ("finetune.critic=none",)}'
-    change_plan(project, f"SEEDS, VARIANTS = (7,), {variants}")
+    change_plan(project, f"SEEDS, MORE, VARIANTS = (7,), (), {variants}")
     waits = project / "ablations" / "run.py"
     waits.write_text(waits.read_text().replace("POLL = 30", "POLL = 2"))
     (project / "docs").mkdir()

@@ -61,9 +61,11 @@ def test_matched_blurs_have_the_noise_of_real_ones(crops, strength):
 
 
 @pytest.mark.parametrize("headroom", [1.0, 4.0])
-def test_matched_lamps_are_as_bright_as_the_real_ones(tmp_path, photo, headroom):
+def test_matched_lamps_are_as_bright_as_the_real_ones_however_many_there_are(tmp_path, photo, headroom):
     camera = Camera(CameraConfig(**CAMERA))
     with h5.create(tmp_path / "crops.h5") as file:
+        for k in range(16):
+            file.write(f"paired/sharp/{k + 8:06}", photo(k, 48, 48) // 4)  # no lamp
         for k in range(8):
             night = photo(k, 48, 48) // 4
             night[20:28, 16:32] = 255  # a lamp
@@ -73,8 +75,9 @@ def test_matched_lamps_are_as_bright_as_the_real_ones(tmp_path, photo, headroom)
             with torch.no_grad():
                 seen = camera(sharp, camera.draw_noise(sharp, torch.Generator().manual_seed(k)))
             file.write(f"real/blurred/{k:06}", photos.to_uint8(seen)[0])
-        for group in ("paired", "real"):
-            file.crops(group, np.array([[k, 8, 8] for k in range(8)]), SIDE, [*"abcdefgh"])
+        for group, count in (("paired", 24), ("real", 8)):
+            names = [str(k) for k in range(count)]
+            file.crops(group, np.array([[k, 8, 8] for k in range(count)]), SIDE, names)
     camera.headroom = 1.0
     made = Bgan(camera, h5.Reader(tmp_path / "crops.h5"), NONE, 7)
     made.match_highlights(camera)

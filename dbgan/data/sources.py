@@ -39,7 +39,7 @@ class DataParams(Params):
     test_share: Annotated[float, Field(gt=0, lt=1)]  # of the pairs, held out where there are no test pairs
     max_rejected: Annotated[float, Field(ge=0, le=1)]  # share of the pairs and photographs that may be set aside
     min_side: PositiveInt  # pixels; smaller photographs are set aside
-    train_photos: Annotated[int, Field(gt=0, le=len(TRAIN))]  # sample: that the training photographs are
+    train_photos: Annotated[int, Field(gt=0, le=len(TRAIN))]  # sample: how many of TRAIN
     train_shakes: PositiveInt  # sample: blurred versions of each training photograph
     test_shakes: PositiveInt  # sample: blurred versions of each test photograph
     real_shakes: NonNegativeInt  # sample: blurred versions of each real-blur photograph
