@@ -51,6 +51,7 @@ VARIANTS: dict[str, tuple[str, ...]] = {  # by name: the keys of params.yaml and
     "film": FILM,
     "film-mix-0": (*FILM, "mix.realistic=0"),
     "film-oracle": (*FILM, "synthesize.source=oracle"),
+    "film-white": (*FILM, "synthesize.highlights=false"),
     **{name: (*QUICK, *changes) for name, changes in SETTINGS.items()},
 }
 LABELS = {name: ", ".join(["quick run", *(f"`{change}`" for change in changes)]) for name, changes in SETTINGS.items()}
@@ -58,10 +59,11 @@ LABELS |= {  # of variants of many keys
     "film": "another real camera",
     "film-mix-0": "another real camera, `mix.realistic=0`",
     "film-oracle": "another real camera, `synthesize.source=oracle`",
+    "film-white": "another real camera, `synthesize.highlights=false`",
     "bgan": "quick run, the paper's generator, in a cycle after a start on pairs",
 }
 # What a variant is compared with, where it is not the baseline; another camera's test photographs have other blurs.
-REFERENCE = {"film": None, "film-mix-0": "film", "film-oracle": "film"}
+REFERENCE = {"film": None, "film-mix-0": "film", "film-oracle": "film", "film-white": "film"}
 REFERENCE |= {name: "quick" for name in SETTINGS if name != "quick"} | {"mse-mix-0": "quick-mix-0"}
 
 CLAIMS = [  # of the paper: who is said to gain over whom, by which figure
