@@ -53,8 +53,8 @@ ui: .venv/installed  # one web worker and no job workers: half a gigabyte instea
 		mlflow ui --backend-store-uri sqlite:///mlflow.db --workers 1 --port $(PORT)
 
 .venv/installed: requirements.txt .ci/venv.pth
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-		{ echo "Python 3.11 or newer is needed; name one: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11, 4))' || \
+		{ echo "Python 3.11.4 or newer is needed; name one: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
 	$(PYTHON) -m venv .venv
 	python -m pip install --quiet --disable-pip-version-check --requirement requirements.txt
 	cp .ci/venv.pth "$$(python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')"
