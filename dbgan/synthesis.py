@@ -14,7 +14,7 @@ from dbgan.models.camera import WHITE, Camera
 from dbgan.panels import evenly
 from dbgan.realism import noise_level
 
-PROBED = 48  # crops by which noise and highlights are matched and BGAN's change is judged
+PROBED = 48  # crops by which noise is matched and BGAN's change is judged
 LOOKED = 1000  # crops of each kind in which bright pixels are looked for, at most
 LIT = 192  # of the sharp crops that have some, those that are blurred to find the headroom
 BRIGHT = 0.9  # value from which a pixel counts as bright
@@ -76,7 +76,7 @@ class Bgan:
 
     def match_highlights(self, camera: Camera) -> None:
         """Choose the headroom that makes as large a share of blurs' bright pixels white as of real crops'; 1 where it
-        is as large without. A blur pales highlights that were no brighter than white."""
+        is as large without. Blur turns white into merely bright, unless its light was more than white's."""
         real, sharp = (
             [self.crops.rows(name, k) for k in evenly(self.crops.length(name), LOOKED)]
             for name in ("real/blurred", "paired/sharp")

@@ -44,10 +44,8 @@ def pretrained(tmp_path_factory, chain, write_params):
     results = []
     for folder, options in zip(folders, ("", "--nproc-per-node=2"), strict=True):
         # By Adam: SOAP's axes for directions that no gradient has had yet hang on the last bit.
-        options_of_adam = {"optimizer": "adam", "content": "l1", "clip": 0.0, "accumulate": 2}
-        write_params(
-            folder / "params.yaml", {f"scales.sample.pretrain.{key}": value for key, value in options_of_adam.items()}
-        )
+        adam = {"optimizer": "adam", "content": "l1", "clip": 0.0, "accumulate": 2}
+        write_params(folder / "params.yaml", {f"scales.sample.pretrain.{key}": adam[key] for key in adam})
         (folder / "models" / "dbgan_pretrained.safetensors").unlink()
         results.append(start(folder, "pretrain", options))
     return *folders, results[1]
